@@ -1,0 +1,2 @@
+//! The prompt client.
+fn main() {}
