@@ -188,9 +188,7 @@ impl Client {
     /// # Errors
     /// When the system has no poll descriptor left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            settings: Settings::default(),
-        })
+        Ok(Self { settings: Settings::default() })
     }
 
     /// A handle that ends this client's running transfer.
