@@ -126,14 +126,14 @@ fn explain(error: &TransferError) -> String {
         TransferError::TimedOut => "the server answered at first and then fell silent; \
              a smaller blksize or windowsize may get through"
             .to_owned(),
-        TransferError::Protocol(_) => format!("{error}; `options off` may avoid it"),
+        TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "nothing listens there; check host and port".to_owned()
         }
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
             format!("{error}; choose other local ports with -R FIRST-LAST")
         }
-        TransferError::MailRead => format!("{error}; choose `mode octet` or `mode netascii`"),
+        TransferError::MailRead => format!("{error}; choose octet or netascii"),
         TransferError::Cancelled => "interrupted".to_owned(),
         _ => error.to_string(),
     }
@@ -147,7 +147,9 @@ fn after_refusal(code: ErrorCode) -> &'static str {
             "; the server must allow this file to be read, or uploads to be written"
         }
         ErrorCode::FILE_EXISTS => "; choose another name on the server",
-        ErrorCode::ILLEGAL_OPERATION | ErrorCode::OPTIONS_REFUSED => "; try `options off`",
+        ErrorCode::ILLEGAL_OPERATION | ErrorCode::OPTIONS_REFUSED => {
+            "; try `options off` (--no-options)"
+        }
         _ => "",
     }
 }

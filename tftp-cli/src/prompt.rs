@@ -9,7 +9,7 @@ use crate::{
     command,
     fault::Fault,
     session::{Next, Session},
-    show, word,
+    show,
 };
 
 const PROMPT: &str = "tftp> ";
@@ -34,19 +34,11 @@ pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
             Err(ReadlineError::Eof) => return Ok(()),
             Err(error) => return Err(terminal_trouble(error)),
         };
-        match carry_out(session, &line) {
+        match session.run_line(line.as_bytes()) {
             Ok(Next::Continue) => {}
             Ok(Next::Leave) => return Ok(()),
             Err(fault) => show::fault(&fault),
         }
-    }
-}
-
-fn carry_out(session: &mut Session, line: &str) -> Result<Next, Fault> {
-    let words = word::split(line.as_bytes()).map_err(|error| Fault::Usage(error.to_string()))?;
-    match command::parse(&words)? {
-        Some(command) => session.run(command),
-        None => Ok(Next::Continue),
     }
 }
 

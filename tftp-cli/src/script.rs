@@ -3,11 +3,10 @@
 use std::io::{BufRead, ErrorKind};
 
 use crate::{
-    command,
     exit::Status,
     fault::Fault,
     session::{Next, Session},
-    show, word,
+    show,
 };
 
 /// Carries out each line of `input` until the end, a `bye`, or a failure; with `keep_going` until
@@ -21,7 +20,7 @@ pub(crate) fn run(session: &mut Session, mut input: impl BufRead, keep_going: bo
         line.clear();
         let step = match input.read_until(b'\n', &mut line) {
             Ok(0) => break,
-            Ok(_) => carry_out(session, line.trim_ascii()),
+            Ok(_) => session.run_line(line.trim_ascii()),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => {
                 show::fault(&Fault::local("reading commands", error));
@@ -41,14 +40,6 @@ pub(crate) fn run(session: &mut Session, mut input: impl BufRead, keep_going: bo
         }
     }
     outcome
-}
-
-fn carry_out(session: &mut Session, line: &[u8]) -> Result<Next, Fault> {
-    let words = word::split(line).map_err(|error| Fault::Usage(error.to_string()))?;
-    match command::parse(&words)? {
-        Some(command) => session.run(command),
-        None => Ok(Next::Continue),
-    }
 }
 
 /// The earlier of two outcomes, unless it was a success.

@@ -5,12 +5,12 @@ use std::{env, fs, net::SocketAddr, path::PathBuf};
 use tftp_mio::client::{Client, Settings};
 
 use crate::{
-    command::{Change, Command, general},
+    command::{self, Change, Command, general},
     fault::Fault,
     interrupt::Interrupts,
     remote::Host,
     resolve::{self, Family},
-    show,
+    show, word,
 };
 
 /// How much is said beside answers and errors.
@@ -91,6 +91,18 @@ impl Session {
             input,
             server: None,
         })
+    }
+
+    /// Carries out a line of words; an empty one does nothing.
+    ///
+    /// # Errors
+    /// When it makes no sense or failed; the session goes on as before.
+    pub(crate) fn run_line(&mut self, line: &[u8]) -> Result<Next, Fault> {
+        let words = word::split(line).map_err(|error| Fault::Usage(error.to_string()))?;
+        match command::parse(&words)? {
+            Some(command) => self.run(command),
+            None => Ok(Next::Continue),
+        }
     }
 
     /// Carries out one command.
