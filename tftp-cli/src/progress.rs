@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tftp_mio::client::Progress;
 
 /// A transfer that is over sooner than this needs no bar.
@@ -19,14 +19,7 @@ const SPINNER: &str = "{prefix} {spinner} {binary_bytes}, {binary_bytes_per_sec}
 /// A bar on standard error, or nothing where nobody would see it. It goes when it is dropped.
 pub(crate) struct Bar {
     began: Instant,
-    name: String,
-    state: State,
-}
-
-enum State {
-    Off,
-    Waiting,
-    Shown(ProgressBar),
+    bar: Option<ProgressBar>,
 }
 
 impl Bar {
@@ -35,47 +28,41 @@ impl Bar {
         let seen = wanted && io::stderr().is_terminal();
         Self {
             began: Instant::now(),
-            name,
-            state: if seen { State::Waiting } else { State::Off },
+            // Out of sight it is fed all the same, so that its rate is right when it appears.
+            bar: seen.then(|| {
+                ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(name)
+            }),
         }
     }
 
     /// Shows how far the transfer has come.
     pub(crate) fn update(&mut self, progress: Progress) {
-        match &self.state {
-            State::Off => {}
-            State::Waiting => {
-                let elapsed = self.began.elapsed();
-                if elapsed >= PATIENCE {
-                    let bar = draw(&self.name, progress.total, elapsed);
-                    bar.set_position(progress.bytes);
-                    self.state = State::Shown(bar);
-                }
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        bar.set_position(progress.bytes);
+        if bar.is_hidden() && self.began.elapsed() >= PATIENCE {
+            if let Some(total) = progress.total {
+                bar.set_length(total);
             }
-            State::Shown(bar) => bar.set_position(progress.bytes),
+            bar.set_style(style(progress.total));
+            bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let State::Shown(bar) = &self.state {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-fn draw(name: &str, total: Option<u64>, elapsed: Duration) -> ProgressBar {
-    let (bar, template) = match total {
-        Some(total) => (ProgressBar::new(total), BAR),
-        None => (ProgressBar::no_length(), SPINNER),
-    };
-    let style = ProgressStyle::with_template(template)
+fn style(total: Option<u64>) -> ProgressStyle {
+    ProgressStyle::with_template(if total.is_some() { BAR } else { SPINNER })
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
-    bar.with_style(style)
-        .with_prefix(name.to_owned())
-        .with_elapsed(elapsed)
+        .progress_chars("=> ")
 }
 
 #[cfg(test)]
