@@ -95,11 +95,11 @@ impl Attempt<'_> {
         };
         self.poll
             .registry()
-            .register(&mut running.socket, SOCKET, Interest::READABLE)
+            .register(&mut running.socket, SOCKET, Interest::READABLE | Interest::WRITABLE)
             .map_err(TransferError::Network)?;
         let outcome = self.drive(&mut running, size);
         let deregistered = self.poll.registry().deregister(&mut running.socket);
-        outcome.and_then(|()| deregistered).map_err(TransferError::Network)?;
+        outcome.and(deregistered).map_err(TransferError::Network)?;
         (self.progress)(running.progress(size));
         running.conclude()
     }
@@ -145,7 +145,7 @@ impl Attempt<'_> {
         let mut told = StdInstant::now();
         (self.progress)(running.progress(size));
         loop {
-            let blocked = running.pump();
+            running.pump();
             if running.is_settled() {
                 return Ok(());
             }
@@ -153,11 +153,6 @@ impl Attempt<'_> {
                 && matches!(running.transfer.status(), Status::Opening)
             {
                 return Err(error);
-            }
-            let interest =
-                if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            if blocked {
-                self.poll.registry().reregister(&mut running.socket, SOCKET, interest)?;
             }
             let sleep = running.sleep().map_or(TICK, |sleep| sleep.min(TICK));
             match self.poll.poll(&mut events, Some(sleep)) {
@@ -213,10 +208,11 @@ impl Running {
         }
     }
 
-    /// Sends what there is to send. Returns whether the socket is full.
-    fn pump(&mut self) -> bool {
+    /// Sends what there is to send. A full socket wakes the loop once it has room.
+    fn pump(&mut self) {
         let now = self.clock.now();
-        self.transfer.pump(now, &self.socket, &mut self.scratch) == Pumped::Blocked
+        let (Pumped::Idle | Pumped::Blocked) =
+            self.transfer.pump(now, &self.socket, &mut self.scratch);
     }
 
     fn expire(&mut self) {
@@ -241,8 +237,8 @@ impl Running {
     }
 
     /// What the caller is told.
-    fn conclude(mut self) -> Result<Finished, Failed> {
-        let stats = self.transfer.stats();
+    fn conclude(self) -> Result<Finished, Failed> {
+        let counted = self.transfer.stats();
         let status = self.transfer.status();
         let (Status::Done(summary) | Status::Lingering(summary) | Status::Unconfirmed(summary)) =
             status
@@ -253,7 +249,7 @@ impl Running {
             bytes: summary.bytes,
             duration: self.clock.now().saturating_duration_since(Instant::ZERO),
             options: summary.params.options,
-            retransmissions: stats.retransmissions,
+            retransmissions: counted.retransmissions,
             asked_again: false,
             unconfirmed: matches!(status, Status::Unconfirmed(_)),
         };

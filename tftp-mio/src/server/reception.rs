@@ -135,16 +135,13 @@ impl Reception {
         match request.operation {
             Operation::Read => {
                 // Asked before anything is opened: a mail request names no file.
-                self.limits.answer(request, None).map_err(|refusal| denied(refusal))?;
+                self.limits.answer(request, None).map_err(denied)?;
                 let source = self.storage.open(request.filename)?;
                 let source = match request.mode {
                     Mode::Octet => source,
                     Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
                 };
-                let options = self
-                    .limits
-                    .answer(request, source.size())
-                    .map_err(|refusal| denied(refusal))?;
+                let options = self.limits.answer(request, source.size()).map_err(denied)?;
                 Ok((options, Content::Source(source)))
             }
             Operation::Write => {
@@ -155,7 +152,7 @@ impl Reception {
                 let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
                 let block_size = asked.min(limits.max_block_size);
                 limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
-                let options = limits.answer(request, None).map_err(|refusal| denied(refusal))?;
+                let options = limits.answer(request, None).map_err(denied)?;
                 let sink =
                     self.storage.create(request.filename, request.options.transfer_size())?;
                 let sink = match request.mode {

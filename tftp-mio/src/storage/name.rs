@@ -11,7 +11,7 @@ pub(crate) fn to_path(name: &[u8]) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for component in name.split(|byte| matches!(byte, b'/' | b'\\')) {
         if !component.is_empty() && component != b"." {
-            path.push(component_to_os(component).ok()?);
+            path.push(component_to_os(component)?);
         }
     }
     (!path.as_os_str().is_empty()).then_some(path)
@@ -24,17 +24,16 @@ pub(crate) fn without_rom_padding(name: &[u8]) -> Option<&[u8]> {
 
 /// Names are bytes where the system's are.
 #[cfg(unix)]
-fn component_to_os(component: &[u8]) -> Result<&std::ffi::OsStr, std::convert::Infallible> {
-    Ok(std::os::unix::ffi::OsStrExt::from_bytes(component))
+#[expect(clippy::unnecessary_wraps, reason = "on other systems not every name can be a path")]
+fn component_to_os(component: &[u8]) -> Option<&std::ffi::OsStr> {
+    Some(std::os::unix::ffi::OsStrExt::from_bytes(component))
 }
 
 /// Elsewhere they must be UTF-8, and may not name a drive, a stream or a device.
 #[cfg(not(unix))]
-fn component_to_os(component: &[u8]) -> Result<&std::ffi::OsStr, ()> {
-    match std::str::from_utf8(component) {
-        Ok(text) if !text.contains(':') => Ok(std::ffi::OsStr::new(text)),
-        _ => Err(()),
-    }
+fn component_to_os(component: &[u8]) -> Option<&std::ffi::OsStr> {
+    let text = std::str::from_utf8(component).ok()?;
+    (!text.contains(':')).then(|| std::ffi::OsStr::new(text))
 }
 
 #[cfg(test)]
