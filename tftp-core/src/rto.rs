@@ -97,7 +97,8 @@ pub(crate) struct Retransmission {
     variation: Micros,
     /// The smallest round trip of a whole window.
     smallest: Option<Micros>,
-    /// Doublings of the estimate that stay until there is a new sample (Karn's rule, second half).
+    /// Doublings of the estimate that stay until an answer comes without a time-out (Karn's rule,
+    /// second half).
     backed_off: u8,
     /// Time-outs in a row without progress.
     attempt: u8,
@@ -155,9 +156,13 @@ impl Retransmission {
 
     /// The peer has shown by a correct answer that it is there.
     pub(crate) fn progress(&mut self) {
-        if self.proved {
-            self.backed_off = self.backed_off.saturating_add(self.attempt).min(MAX_DOUBLINGS);
-        }
+        // An answer that came without a time-out shows that the estimate is long enough, even where
+        // it cannot be measured.
+        self.backed_off = if self.proved && self.attempt > 0 {
+            self.backed_off.saturating_add(self.attempt).min(MAX_DOUBLINGS)
+        } else {
+            0
+        };
         self.proved = true;
         self.attempt = 0;
     }
