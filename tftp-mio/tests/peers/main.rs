@@ -10,6 +10,7 @@ mod harness;
 mod server;
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
@@ -71,7 +72,7 @@ const CURL_WITH_OPTIONS: Client = Client {
     converts: false,
 };
 
-/// Octet only. Debian's build asks for `tsize` even without `-b`, but not when it puts.
+/// Octet only. Debian's build asks for `tsize` even without `-b`: it has no way to ask for nothing.
 const BUSYBOX: Client = Client {
     command: |transfer| busybox(transfer, &[]),
     converts: true,
@@ -251,15 +252,22 @@ fn every_client_understands_the_refusals() {
     let server = Server::start();
     fs::write(server.root().join("taken"), "old").expect("a file to serve");
     let local = TempDir::new().expect("a folder for the client");
-    for client in [TFTP_HPA, ATFTP, CURL, BUSYBOX] {
-        let mine = local.path().join("mine");
-        let missing = Transfer::new(Get, Octet, server.port(), "missing", &mine);
-        run(&mut (client.command)(&missing)).failed();
+    let mine = local.path().join("mine");
+    let missing = Transfer::new(Get, Octet, server.port(), "missing", &mine);
+    let taken = Transfer::new(Put, Octet, server.port(), "taken", &mine);
 
+    for client in [ATFTP, CURL, BUSYBOX] {
+        run(&mut (client.command)(&missing)).failed();
         fs::write(&mine, "new").expect("a file to put");
-        let taken = Transfer::new(Put, Octet, server.port(), "taken", &mine);
         run(&mut (client.command)(&taken)).failed();
     }
+    // tftp-hpa's client ends with status 0 whatever it was told, but it says what that was.
+    let said = run(&mut (TFTP_HPA.command)(&missing)).said;
+    assert!(said.contains("Error code 1: "), "{said}");
+    fs::write(&mine, "new").expect("a file to put");
+    let said = run(&mut (TFTP_HPA.command)(&taken)).said;
+    assert!(said.contains("Error code 6: "), "{said}");
+
     assert_same(
         "taken",
         &fs::read(server.root().join("taken")).expect("the file"),
@@ -362,7 +370,12 @@ fn busybox_is_granted_all_that_it_asks() {
     );
     assert_eq!(
         trace(BUSYBOX, Put, Octet),
-        ["WRQ note octet", "ACK 0", "DATA 1: 100 bytes", "ACK 1"]
+        [
+            "WRQ note octet tsize 100",
+            "OACK tsize 100",
+            "DATA 1: 100 bytes",
+            "ACK 1",
+        ]
     );
 }
 
@@ -376,11 +389,11 @@ struct Client {
 
 impl Client {
     /// What lies on the client's disk when the server's holds `file`.
-    fn form(self, file: &File) -> &[u8] {
-        if self.converts {
-            &file.bytes
+    fn form(self, file: &File, mode: Mode) -> Cow<'_, [u8]> {
+        if self.converts || mode == Octet {
+            Cow::Borrowed(&file.bytes)
         } else {
-            &file.wire
+            Cow::Owned(encode_netascii(&file.bytes))
         }
     }
 }
@@ -482,7 +495,7 @@ fn gets(client: Client, mode: Mode) {
         run(&mut (client.command)(&transfer)).succeeded();
 
         let received = fs::read(&mine).expect("the client's file");
-        assert_same(&file.name, &received, client.form(file));
+        assert_same(&file.name, &received, &client.form(file, mode));
     }
     server.stop();
 }
@@ -494,7 +507,7 @@ fn puts(client: Client, mode: Mode) {
     let local = TempDir::new().expect("a folder for the client");
     for file in files(mode) {
         let mine = local.path().join(&file.name);
-        fs::write(&mine, client.form(file)).expect("a file to put");
+        fs::write(&mine, client.form(file, mode)).expect("a file to put");
         let transfer = Transfer::new(Put, mode, server.port(), &file.name, &mine);
 
         run(&mut (client.command)(&transfer)).succeeded();
@@ -533,4 +546,18 @@ fn names_in(folder: &Path) -> BTreeSet<String> {
     names
         .map(|name| name.to_string_lossy().into_owned())
         .collect()
+}
+
+/// RFC 764, which RFC 1350 names for netascii: a line ends in CR LF, and a CR that ends none is CR NUL. This
+/// encoder shares nothing with the one that is under test.
+fn encode_netascii(bytes: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::with_capacity(bytes.len() * 5 / 4);
+    for &byte in bytes {
+        match byte {
+            b'\n' => wire.extend_from_slice(b"\r\n"),
+            b'\r' => wire.extend_from_slice(b"\r\0"),
+            other => wire.push(other),
+        }
+    }
+    wire
 }

@@ -1,4 +1,4 @@
-//! The files that go over, and their netascii form by a plain encoder that shares nothing with ours.
+//! The files that go over.
 
 use std::sync::LazyLock;
 
@@ -26,34 +26,12 @@ impl Mode {
 /// A file to transfer.
 pub(crate) struct File {
     pub(crate) name: String,
-    /// Its content on either side.
     pub(crate) bytes: Vec<u8>,
-    /// Its content in DATA packets.
-    pub(crate) wire: Vec<u8>,
-}
-
-impl File {
-    fn octet(size: usize) -> Self {
-        let bytes = noise(size);
-        Self {
-            name: format!("octet-{size}"),
-            wire: bytes.clone(),
-            bytes,
-        }
-    }
-
-    pub(crate) fn netascii(name: String, bytes: Vec<u8>) -> Self {
-        Self {
-            name,
-            wire: encode_netascii(&bytes),
-            bytes,
-        }
-    }
 }
 
 /// All files that are to go over in `mode`.
 pub(crate) fn files(mode: Mode) -> &'static [File] {
-    static OCTET: LazyLock<Vec<File>> = LazyLock::new(|| SIZES.map(File::octet).into());
+    static OCTET: LazyLock<Vec<File>> = LazyLock::new(|| blobs().collect());
     static NETASCII: LazyLock<Vec<File>> = LazyLock::new(|| texts().chain(edges()).collect());
     match mode {
         Mode::Octet => &OCTET,
@@ -73,6 +51,13 @@ pub(crate) fn assert_same(what: &str, actual: &[u8], expected: &[u8]) {
     );
 }
 
+fn blobs() -> impl Iterator<Item = File> {
+    SIZES.into_iter().map(|size| File {
+        name: format!("octet-{size}"),
+        bytes: noise(size),
+    })
+}
+
 /// Text of each size in which a quarter of the bytes are CR, LF and NUL, so that each of them and each pair of
 /// them comes to lie on block edges.
 fn texts() -> impl Iterator<Item = File> {
@@ -86,7 +71,10 @@ fn texts() -> impl Iterator<Item = File> {
                 other => b' ' + other % 95,
             };
         }
-        File::netascii(format!("netascii-{size}"), bytes)
+        File {
+            name: format!("netascii-{size}"),
+            bytes,
+        }
     })
 }
 
@@ -96,9 +84,9 @@ fn edges() -> impl Iterator<Item = File> {
     let specials = ["\n", "\r", "\r\n", "\r\0", "\r\r", "\n\r"];
     specials.into_iter().enumerate().flat_map(|(n, special)| {
         (509..=512).flat_map(move |before| {
-            ["", "more"].map(|after| {
-                let bytes = [&vec![b'.'; before], special.as_bytes(), after.as_bytes()].concat();
-                File::netascii(format!("edge-{n}-{before}-{}", after.len()), bytes)
+            ["", "more"].map(|after| File {
+                name: format!("edge-{n}-{before}-{}", after.len()),
+                bytes: [&vec![b'.'; before], special.as_bytes(), after.as_bytes()].concat(),
             })
         })
     })
@@ -116,17 +104,4 @@ fn noise(size: usize) -> Vec<u8> {
     }
     bytes.truncate(size);
     bytes
-}
-
-/// RFC 764, which RFC 1350 names for netascii: a line ends in CR LF, and a CR that ends none is CR NUL.
-fn encode_netascii(bytes: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(bytes.len() * 5 / 4);
-    for &byte in bytes {
-        match byte {
-            b'\n' => wire.extend_from_slice(b"\r\n"),
-            b'\r' => wire.extend_from_slice(b"\r\0"),
-            other => wire.push(other),
-        }
-    }
-    wire
 }
