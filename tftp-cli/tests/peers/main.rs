@@ -243,7 +243,7 @@ fn puts(daemon: Daemon, mode: Mode, options: &[&str]) {
 
         run(put(&mut client(&daemon, mode, options), &mine, &file.name)).succeeded();
 
-        let stored = read_when_whole(&daemon.root().join(&file.name), file.bytes.len());
+        let stored = read_when_stored(&daemon.root().join(&file.name), &file.bytes);
         assert_same(&file.name, &stored, &file.bytes);
     }
     drop(daemon);
@@ -288,18 +288,18 @@ fn put<'c>(client: &'c mut Command, local: &Path, remote: &str) -> &'c mut Comma
     client.arg("put").arg(local).arg(remote)
 }
 
-/// atftpd acknowledges the last block before it has closed the file, so the end of it may come a moment after
-/// the client's.
-fn read_when_whole(path: &Path, len: usize) -> Vec<u8> {
-    let mut stored = Vec::new();
+/// atftpd acknowledges the last block before it has closed the file, so the end of it comes a moment after the
+/// client's, and in netascii a last LF is CR until then.
+fn read_when_stored(path: &Path, expected: &[u8]) -> Vec<u8> {
+    let mut stored = None;
     for _ in 0..500 {
-        stored = fs::read(path).unwrap_or_default();
-        if path.exists() && stored.len() >= len {
+        stored = fs::read(path).ok();
+        if stored.as_deref() == Some(expected) {
             break;
         }
         thread::sleep(Duration::from_millis(10));
     }
-    stored
+    stored.expect("the server's file")
 }
 
 /// The netascii files with LF for every CR, for dnsmasq.
