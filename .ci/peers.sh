@@ -54,7 +54,7 @@ download_and_unpack() {
 
     rm -rf "$peers"
     mkdir -p "$peers"/{bin,debs,root,versions}
-    apt_knows "${packages[@]}" || as_root apt-get update -q
+    as_root apt-get update -q
     mapfile -t libraries < <(missing_libraries "${packages[@]}")
 
     cd "$peers/debs"
@@ -66,9 +66,6 @@ download_and_unpack() {
     cd - >/dev/null
     rm -r "$peers/debs"
 }
-
-# True when apt's lists are there and what they name can be had.
-apt_knows() { (cd "$peers/debs" && apt-get download -q --print-uris "$@" >/dev/null 2>&1); }
 
 # The library packages that installing each package would bring; asked one by one, for two of them conflict.
 # Packages that this machine has already are asked for as a reinstallation, which brings nothing.
