@@ -88,6 +88,7 @@ pub(crate) fn dnsmasq() -> Daemon {
         ])
         .arg(format!("--tftp-root={}", root.path().display()))
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .expect("dnsmasq starts");

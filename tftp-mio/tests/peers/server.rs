@@ -31,6 +31,7 @@ impl Server {
             .args(["--listen", "127.0.0.1:0", "--write", "create"])
             .arg(root.path())
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("tftpd starts");
