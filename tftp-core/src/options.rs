@@ -117,12 +117,8 @@ pub enum OptionKind {
 
 impl OptionKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::BlockSize,
-        Self::Timeout,
-        Self::TransferSize,
-        Self::WindowSize,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::BlockSize, Self::Timeout, Self::TransferSize, Self::WindowSize];
 
     /// The name on the wire, in lower case: GRUB, barebox and lwIP compare an OACK's names byte by
     /// byte.
@@ -137,9 +133,7 @@ impl OptionKind {
 
     /// The option of that name, in any case (RFC 2347: "case insensitive").
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 

@@ -183,12 +183,7 @@ impl<'a> Request<'a> {
         }
         let (mode, rest) = split_text(rest).ok_or(Malformed::UnterminatedMode)?;
         let mode = Mode::from_name(mode).ok_or(Malformed::UnknownMode)?;
-        Ok(Self {
-            operation,
-            filename,
-            mode,
-            options: parse_options(operation, rest)?,
-        })
+        Ok(Self { operation, filename, mode, options: parse_options(operation, rest)? })
     }
 }
 

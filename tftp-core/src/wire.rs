@@ -30,6 +30,9 @@ pub(crate) const DATA_HEADER: u16 = 4;
 /// ERROR, and a request.
 pub const SMALL_PACKET: usize = 516;
 
+/// The ERROR 5 that a [stray](crate::Verdict::Stray) datagram is answered with, ready to send.
+pub const UNKNOWN_TID: &[u8] = b"\x00\x05\x00\x05unknown transfer ID\0";
+
 /// A TFTP packet that borrows from the datagram it was parsed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {

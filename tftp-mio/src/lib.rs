@@ -1,3 +1,14 @@
 //! TFTP on a mio poll loop: a server to run or embed, and a client engine.
+//!
+//! The way of a datagram through the server: the [listening socket](server) takes a request, a
+//! session with a socket of its own is opened for it, the session gives each datagram to a state
+//! machine of [`tftp_core`], and the machine's plans and chunks are read from and written to the
+//! [storage].
 
 pub mod client;
+mod clock;
+pub mod server;
+mod socket;
+pub mod storage;
+mod timers;
+mod transfer;

@@ -1,0 +1,265 @@
+//! `get` and `put`: the names of a transfer.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+use super::{Command, Misuse, Spec};
+use crate::{local, remote::Remote, show};
+
+/// One file to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Get {
+    /// What to ask for.
+    pub(crate) remote: Remote,
+    /// Where it goes.
+    pub(crate) to: Target,
+}
+
+/// Where a fetched file goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file, or a folder that takes the file under its own name.
+    Path(PathBuf),
+}
+
+/// One file to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Put {
+    /// Where it comes from.
+    pub(crate) from: Origin,
+    /// Its name on the server.
+    pub(crate) remote: Remote,
+}
+
+/// Where a file to send comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Standard input, to its end.
+    Stdin,
+    /// A file.
+    Path(PathBuf),
+}
+
+pub(crate) const GET: Spec = Spec {
+    name: "get",
+    aliases: &[],
+    usage: "get REMOTE [LOCAL]  or  get -a REMOTE...",
+    summary: "fetch a file, or with -a several",
+    detail: "\
+LOCAL is the last part of REMOTE unless given; a folder takes the file under that name; - is
+standard output (./- is a file of that name). A get that fails leaves LOCAL as it was.
+With -a, names that the server refuses do not keep the others from being fetched.
+
+REMOTE is one of:
+  NAME                 a file on the connected server
+  HOST:NAME            a file on another server, at port 69; [HOST]:NAME for an IPv6 address
+  :NAME                a file on the connected server whose name holds a colon: :flash:config
+  tftp://HOST[:PORT]/NAME[;mode=netascii]
+A name with a slash or backslash before its first colon, such as ./a:b, and one that begins with
+a drive, such as C:/a, are plain names too.
+A name with blanks or backslashes goes in quotes: get 'boot\\x64\\wdsnbp.com'",
+    parse: parse_get,
+};
+
+pub(crate) const PUT: Spec = Spec {
+    name: "put",
+    aliases: &[],
+    usage: "put LOCAL [REMOTE]",
+    summary: "send a file",
+    detail: "\
+REMOTE is the last part of LOCAL unless given. It may name another server, as HOST:NAME, HOST:
+or a tftp:// URL; `help get` has the rules.
+LOCAL - is standard input, and needs a REMOTE; at the prompt it ends with Ctrl-D.",
+    parse: parse_put,
+};
+
+impl Get {
+    /// The file that `remote` names, for `to` or its own last part.
+    pub(crate) fn parse(remote: &OsStr, to: Option<&OsStr>) -> Result<Self, Misuse> {
+        let word = remote.as_encoded_bytes();
+        let remote = Remote::parse(word)?.named(word)?;
+        let to = match to {
+            Some(to) if to.is_empty() => return Err(Misuse("LOCAL is empty".to_owned())),
+            Some(to) if to == "-" => Target::Stdout,
+            Some(to) => Target::Path(to.into()),
+            None => Target::Path(local::last_part(&remote.name).ok_or_else(|| {
+                Misuse(format!(
+                    "`{}` does not end in a file name; say LOCAL",
+                    show::name(&remote.name)
+                ))
+            })?),
+        };
+        Ok(Self { remote, to })
+    }
+}
+
+fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
+    let files = match words {
+        [all, names @ ..] if all == "-a" => {
+            if names.is_empty() {
+                return Err(missing("REMOTE"));
+            }
+            let files = names.iter().map(|name| Get::parse(name, None));
+            files.collect::<Result<_, _>>()?
+        }
+        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option)),
+        [] => return Err(missing("REMOTE")),
+        [remote] => vec![Get::parse(remote, None)?],
+        [remote, to] => vec![Get::parse(remote, Some(to))?],
+        _ => {
+            return Err(Misuse(
+                "too many names; several files are fetched with -a, and a name with blanks goes in quotes"
+                    .to_owned(),
+            ));
+        }
+    };
+    Ok(Command::Get(files))
+}
+
+fn parse_put(words: &[OsString]) -> Result<Command, Misuse> {
+    let (from, remote) = match words {
+        [] => return Err(missing("LOCAL")),
+        [from] => (from, None),
+        [from, remote] => (from, Some(remote)),
+        _ => return Err(Misuse::too_many()),
+    };
+    if looks_like_an_option(from) {
+        return Err(unknown_option(from));
+    }
+    if from.is_empty() {
+        return Err(Misuse("LOCAL is empty".to_owned()));
+    }
+    let from = if from == "-" { Origin::Stdin } else { Origin::Path(from.into()) };
+    let mut remote = match remote {
+        Some(remote) if remote.is_empty() => return Err(Misuse("REMOTE is empty".to_owned())),
+        Some(remote) => Remote::parse(remote.as_encoded_bytes())?,
+        None => Remote { host: None, name: Vec::new(), mode: None },
+    };
+    if remote.name.is_empty() {
+        remote.name = match &from {
+            Origin::Stdin => {
+                return Err(Misuse("standard input has no name; say REMOTE".to_owned()));
+            }
+            Origin::Path(path) => path
+                .file_name()
+                .map(|name| name.as_encoded_bytes().to_vec())
+                .ok_or_else(|| Misuse(format!("`{}` is not a file", show::os(path))))?,
+        };
+    }
+    Ok(Command::Put(Put { from, remote }))
+}
+
+fn missing(what: &str) -> Misuse {
+    Misuse(format!("{what} is missing"))
+}
+
+fn looks_like_an_option(word: &OsStr) -> bool {
+    word.len() > 1 && word.as_encoded_bytes().starts_with(b"-")
+}
+
+fn unknown_option(word: &OsStr) -> Misuse {
+    let word = show::os(word);
+    Misuse(format!("unknown option `{word}`; a name that begins with - is written ./{word}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{
+        super::{
+            Command,
+            tests::{command, misuse},
+        },
+        Origin, Target,
+    };
+
+    /// Each file of a `get` as `remote > local`.
+    fn get(line: &str) -> Vec<String> {
+        let Command::Get(files) = command(line) else {
+            panic!("{line}");
+        };
+        let shown = files.into_iter().map(|file| {
+            let to = match &file.to {
+                Target::Stdout => Path::new("STDOUT"),
+                Target::Path(path) => path,
+            };
+            format!("{} > {}", file.remote.name.escape_ascii(), to.display())
+        });
+        shown.collect()
+    }
+
+    /// A `put` as `local > host:remote`.
+    fn put(line: &str) -> String {
+        let Command::Put(put) = command(line) else {
+            panic!("{line}");
+        };
+        let from = match &put.from {
+            Origin::Stdin => Path::new("STDIN"),
+            Origin::Path(path) => path,
+        };
+        let host = put.remote.host.map(|host| host.name + ":");
+        format!(
+            "{} > {}{}",
+            from.display(),
+            host.unwrap_or_default(),
+            put.remote.name.escape_ascii()
+        )
+    }
+
+    #[test]
+    fn local_is_the_last_part_of_remote_unless_given() {
+        assert_eq!(get("get boot/x.efi"), ["boot/x.efi > x.efi"]);
+        assert_eq!(get(r"get 'boot\x.efi'"), [r"boot\\x.efi > x.efi"]);
+        assert_eq!(get("get boot/x.efi y"), ["boot/x.efi > y"]);
+        assert_eq!(get("get host:x"), ["x > x"]);
+    }
+
+    #[test]
+    fn only_a_local_that_is_typed_means_standard_output() {
+        assert_eq!(get("get x -"), ["x > STDOUT"]);
+        assert_eq!(get("get boot/-"), ["boot/- > -"]);
+        assert_eq!(get("get x ./-"), ["x > ./-"]);
+    }
+
+    #[test]
+    fn several_files_are_fetched_with_a() {
+        assert_eq!(get("get -a a b/c"), ["a > a", "b/c > c"]);
+        assert!(misuse("get a b c").contains("-a"));
+        assert!(misuse("get -a").contains("REMOTE is missing"));
+    }
+
+    #[test]
+    fn a_get_without_a_name_is_refused() {
+        for line in ["get", "get ''", "get host:", "get :", "get dir/", "get dir/..", "get x ''"] {
+            assert!(misuse(line).contains("usage: get"), "{line}");
+        }
+        assert!(misuse("get --all x").contains("unknown option `--all`"));
+    }
+
+    #[test]
+    fn remote_is_the_last_part_of_local_unless_given() {
+        assert_eq!(put("put dir/a"), "dir/a > a");
+        assert_eq!(put("put dir/a up/b"), "dir/a > up/b");
+        assert_eq!(put("put dir/a host:b"), "dir/a > host:b");
+        assert_eq!(put("put dir/a host:"), "dir/a > host:a");
+    }
+
+    #[test]
+    fn standard_input_needs_a_remote() {
+        assert_eq!(put("put - b"), "STDIN > b");
+        assert!(misuse("put -").contains("say REMOTE"));
+        assert!(misuse("put - host:").contains("say REMOTE"));
+    }
+
+    #[test]
+    fn a_put_without_a_file_is_refused() {
+        for line in ["put", "put ''", "put a ''", "put ..", "put -x", "put a b c"] {
+            assert!(misuse(line).contains("usage: put"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The exit status: what a script that runs `tftp` can tell apart.
+
+use std::process::ExitCode;
+
+/// How the program ended; the numbers are what users rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    /// Everything that was asked for has been done.
+    Done = 0,
+    /// The server refused, does not have the file, or broke the protocol.
+    Refused = 1,
+    /// The command line or a command made no sense; nothing was sent.
+    Usage = 2,
+    /// Nobody answered, or the host has no address.
+    NoAnswer = 3,
+    /// A local file could not be read or written.
+    Local = 4,
+    /// Ctrl-C: 128 and the number of SIGINT, as shells report it.
+    Interrupted = 130,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}

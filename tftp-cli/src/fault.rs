@@ -1,0 +1,205 @@
+//! What went wrong, in one line: what happened, what the server said, what to try next.
+
+use std::io;
+
+use tftp_core::ErrorCode;
+use tftp_mio::client::TransferError;
+
+use crate::exit::Status;
+
+/// Why a command, or the whole program, failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// Something was typed that makes no sense; the text says what to type instead.
+    #[error("{0}")]
+    Usage(String),
+    /// The host has no address that can be used.
+    #[error("{host}: {why}")]
+    Unresolved {
+        /// The host as it was typed.
+        host: String,
+        /// Why, and what to try next.
+        why: String,
+    },
+    /// A transfer was tried and failed.
+    #[error("{doing}: {}", explain(error))]
+    Transfer {
+        /// The transfer, such as `get boot/x.efi`.
+        doing: String,
+        /// What the engine says.
+        error: TransferError,
+    },
+    /// Some of several files were refused; each has been named already.
+    #[error("{refused} of {all} files were refused")]
+    SomeRefused {
+        /// How many.
+        refused: usize,
+        /// Of how many.
+        all: usize,
+    },
+    /// A local file or folder could not be used; nothing was sent.
+    #[error("{doing}: {error}")]
+    Local {
+        /// What was tried, with the name, such as `put a.bin`.
+        doing: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The system did not give what the program needs to run at all.
+    #[error("{doing}: {error}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Fault {
+    /// The exit status that tells a script of this fault.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Usage(_) => Status::Usage,
+            Self::Unresolved { .. } => Status::NoAnswer,
+            Self::Transfer { error, .. } => match error {
+                TransferError::NoAnswer | TransferError::TimedOut | TransferError::Network(_) => {
+                    Status::NoAnswer
+                }
+                TransferError::Name(_) | TransferError::MailRead => Status::Usage,
+                TransferError::Local(_) => Status::Local,
+                TransferError::Cancelled => Status::Interrupted,
+                // Server, Protocol, and whatever else an engine of the future holds against the
+                // server.
+                _ => Status::Refused,
+            },
+            Self::SomeRefused { .. } => Status::Refused,
+            Self::Local { .. } | Self::System { .. } => Status::Local,
+            Self::Interrupted => Status::Interrupted,
+        }
+    }
+
+    /// Whether the server refused this one file, and may well give another.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Transfer { error: TransferError::Server { .. }, .. })
+    }
+
+    /// A failed transfer, named by `doing`.
+    pub(crate) fn transfer(doing: &str, error: TransferError) -> Self {
+        Self::Transfer { doing: doing.to_owned(), error }
+    }
+
+    /// Local trouble during `doing`.
+    pub(crate) fn local(doing: &str, error: io::Error) -> Self {
+        Self::Local { doing: doing.to_owned(), error }
+    }
+}
+
+fn explain(error: &TransferError) -> String {
+    match error {
+        TransferError::Server { code, message } => {
+            let said = match message.as_slice() {
+                [] => String::new(),
+                message => format!(": \"{}\"", message.escape_ascii()),
+            };
+            let number = code.0;
+            let next = after_refusal(*code);
+            format!("the server refused: {code} (code {number}){said}{next}")
+        }
+        TransferError::NoAnswer => "no answer; check host and port, and whether a firewall drops \
+             UDP to it or the answer, which comes from another port"
+            .to_owned(),
+        TransferError::TimedOut => "the server answered at first and then fell silent; \
+             a smaller blksize or windowsize may get through"
+            .to_owned(),
+        TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
+        TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
+            "nothing listens there; check host and port".to_owned()
+        }
+        TransferError::Network(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
+            format!("{error}; choose other local ports with -R FIRST-LAST")
+        }
+        TransferError::MailRead => format!("{error}; choose octet or netascii"),
+        TransferError::Cancelled => "interrupted".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// What to try next after an ERROR of that code.
+fn after_refusal(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::FILE_NOT_FOUND => "; check the name, upper and lower case too",
+        ErrorCode::ACCESS_VIOLATION => {
+            "; the server must allow this file to be read, or uploads to be written"
+        }
+        ErrorCode::FILE_EXISTS => "; choose another name on the server",
+        ErrorCode::ILLEGAL_OPERATION | ErrorCode::OPTIONS_REFUSED => {
+            "; try `options off` (--no-options)"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tftp_core::{ErrorCode, Misconduct, UnencodableRequest};
+    use tftp_mio::client::TransferError;
+
+    use super::Fault;
+
+    fn refused(code: u16, message: &[u8]) -> TransferError {
+        TransferError::Server { code: ErrorCode(code), message: message.to_vec() }
+    }
+
+    #[test]
+    fn each_way_to_fail_has_its_exit_status() {
+        for (error, status) in [
+            (refused(1, b""), 1),
+            (refused(99, b""), 1),
+            (TransferError::Protocol(Misconduct::OverlongData), 1),
+            (TransferError::Name(UnencodableRequest::TooLong), 2),
+            (TransferError::MailRead, 2),
+            (TransferError::NoAnswer, 3),
+            (TransferError::TimedOut, 3),
+            (TransferError::Network(io::ErrorKind::HostUnreachable.into()), 3),
+            (TransferError::Local(io::ErrorKind::StorageFull.into()), 4),
+            (TransferError::Cancelled, 130),
+        ] {
+            let fault = Fault::transfer("get a", error);
+            assert_eq!(fault.status() as u8, status, "{fault}");
+        }
+        assert_eq!(Fault::Usage(String::new()).status() as u8, 2);
+        assert_eq!(Fault::Interrupted.status() as u8, 130);
+        let local = Fault::local("put a", io::ErrorKind::NotFound.into());
+        assert_eq!(local.status() as u8, 4);
+    }
+
+    #[test]
+    fn a_refusal_says_what_the_server_said_and_what_to_try() {
+        assert_eq!(
+            Fault::transfer("get boot/x.efi", refused(1, b"no such file")).to_string(),
+            "get boot/x.efi: the server refused: file not found (code 1): \"no such file\"; \
+             check the name, upper and lower case too"
+        );
+    }
+
+    #[test]
+    fn the_servers_words_cannot_steer_the_terminal() {
+        assert_eq!(
+            Fault::transfer("get x", refused(0, b"\x1b[2Jgone\n\xff")).to_string(),
+            r#"get x: the server refused: undefined error (code 0): "\x1b[2Jgone\n\xff""#
+        );
+    }
+
+    #[test]
+    fn an_error_without_words_has_no_quotes() {
+        assert_eq!(
+            Fault::transfer("get x", refused(300, b"")).to_string(),
+            "get x: the server refused: error 300 (code 300)"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! The line that shows how far a running transfer has come.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tftp_mio::client::Progress;
+
+/// A transfer that is over sooner than this needs no bar.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+// Without colours, so that NO_COLOR has nothing to take away.
+const BAR: &str = "{prefix} [{wide_bar}] {percent:>3}% of {binary_total_bytes}, \
+                   {binary_bytes_per_sec}, {eta} left";
+const SPINNER: &str = "{prefix} {spinner} {binary_bytes}, {binary_bytes_per_sec}";
+
+/// A bar on standard error, or nothing where nobody would see it. It goes when it is dropped.
+pub(crate) struct Bar {
+    began: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Bar {
+    /// A bar that appears when the transfer called `name` turns out to take a while.
+    pub(crate) fn new(name: String, wanted: bool) -> Self {
+        let seen = wanted && io::stderr().is_terminal();
+        Self {
+            began: Instant::now(),
+            // Out of sight it is fed all the same, so that its rate is right when it appears.
+            bar: seen.then(|| {
+                ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(name)
+            }),
+        }
+    }
+
+    /// Shows how far the transfer has come.
+    pub(crate) fn update(&mut self, progress: Progress) {
+        let Some(bar) = &self.bar else {
+            return;
+        };
+        bar.set_position(progress.bytes);
+        if bar.is_hidden() && self.began.elapsed() >= PATIENCE {
+            if let Some(total) = progress.total {
+                bar.set_length(total);
+            }
+            bar.set_style(style(progress.total));
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(total: Option<u64>) -> ProgressStyle {
+    ProgressStyle::with_template(if total.is_some() { BAR } else { SPINNER })
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::ProgressStyle;
+
+    use super::{BAR, SPINNER};
+
+    #[test]
+    fn the_templates_are_well_formed() {
+        for template in [BAR, SPINNER] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}

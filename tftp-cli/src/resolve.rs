@@ -1,0 +1,73 @@
+//! From a host's name to the address that requests are sent to.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use crate::{fault::Fault, remote::Host, show};
+
+/// Which addresses may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// The system's preference.
+    #[default]
+    Either,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+impl Family {
+    fn holds(self, address: &SocketAddr) -> bool {
+        match self {
+            Self::Either => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+/// Looks the host up and takes the first address of the family.
+///
+/// # Errors
+/// When the host is unknown or has no address of that family.
+pub(crate) fn resolve(host: &Host, family: Family) -> Result<SocketAddr, Fault> {
+    let unresolved =
+        |why: String| Fault::Unresolved { host: show::name(host.name.as_bytes()), why };
+    (host.name.as_str(), host.port)
+        .to_socket_addrs()
+        .map_err(|error| unresolved(format!("{error}; check the host's name")))?
+        .find(|address| family.holds(address))
+        .ok_or_else(|| {
+            unresolved(match family {
+                Family::Either => "the host has no address".to_owned(),
+                Family::V4 => "the host has no IPv4 address; try without -4".to_owned(),
+                Family::V6 => "the host has no IPv6 address; try without -6".to_owned(),
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Family, resolve};
+    use crate::remote::Host;
+
+    fn address(name: &str, family: Family) -> String {
+        let name = name.to_owned();
+        match resolve(&Host { name, port: 69 }, family) {
+            Ok(address) => address.to_string(),
+            Err(fault) => fault.to_string(),
+        }
+    }
+
+    #[test]
+    fn an_address_needs_no_lookup() {
+        assert_eq!(address("127.0.0.1", Family::Either), "127.0.0.1:69");
+        assert_eq!(address("::1", Family::V6), "[::1]:69");
+    }
+
+    #[test]
+    fn an_address_of_the_other_family_is_refused() {
+        assert_eq!(address("::1", Family::V4), "::1: the host has no IPv4 address; try without -4");
+        assert!(address("127.0.0.1", Family::V6).ends_with("try without -6"));
+    }
+}

@@ -1,0 +1,248 @@
+//! What the prompt remembers between commands, and how each command is carried out.
+
+use std::{env, fs, net::SocketAddr, path::PathBuf};
+
+use tftp_mio::client::{Client, Settings};
+
+use crate::{
+    command::{self, Change, Command, general},
+    fault::Fault,
+    interrupt::Interrupts,
+    remote::Host,
+    resolve::{self, Family},
+    show, word,
+};
+
+/// How much is said beside answers and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// Nothing.
+    Quiet,
+    /// A line a transfer.
+    Normal,
+    /// What is being done as well.
+    Verbose,
+}
+
+/// What standard input is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// Commands, so `put -` cannot have it.
+    Commands,
+    /// Whatever a command wants from it.
+    Free,
+}
+
+/// What the command line says about the session as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Preferences {
+    /// What to ask servers for.
+    pub(crate) settings: Settings,
+    /// Which addresses to use.
+    pub(crate) family: Family,
+    /// How much to say.
+    pub(crate) words: Words,
+    /// Whether a progress bar is wanted.
+    pub(crate) progress: bool,
+}
+
+/// Whether the program goes on after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The next command may come.
+    Continue,
+    /// The user said goodbye.
+    Leave,
+}
+
+/// The state between commands. The local folder is the process's own.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) preferences: Preferences,
+    pub(crate) input: Input,
+    server: Option<Server>,
+}
+
+/// The connected server.
+struct Server {
+    host: Host,
+    address: SocketAddr,
+}
+
+impl Session {
+    /// A session without a server.
+    ///
+    /// # Errors
+    /// When the system refuses what the engine needs.
+    pub(crate) fn new(
+        preferences: Preferences,
+        interrupts: Interrupts,
+        input: Input,
+    ) -> Result<Self, Fault> {
+        let client =
+            Client::new().map_err(|error| Fault::System { doing: "cannot start", error })?;
+        Ok(Self { client, interrupts, preferences, input, server: None })
+    }
+
+    /// Carries out a line of words; an empty one does nothing.
+    ///
+    /// # Errors
+    /// When it makes no sense or failed; the session goes on as before.
+    pub(crate) fn run_line(&mut self, line: &[u8]) -> Result<Next, Fault> {
+        let words = word::split(line).map_err(|error| Fault::Usage(error.to_string()))?;
+        match command::parse(&words)? {
+            Some(command) => self.run(command),
+            None => Ok(Next::Continue),
+        }
+    }
+
+    /// Carries out one command.
+    ///
+    /// # Errors
+    /// When it failed; the session goes on as before.
+    pub(crate) fn run(&mut self, command: Command) -> Result<Next, Fault> {
+        let settings = &mut self.preferences.settings;
+        match command {
+            Command::Connect(host) => self.connect(host)?,
+            Command::Get(files) => self.get(&files)?,
+            Command::Put(put) => self.put(&put)?,
+            Command::Mode(change) => set(&mut settings.mode, change, "mode", ToString::to_string),
+            Command::BlockSize(change) => {
+                set(&mut settings.block_size, change, "blksize", |size| size.get().to_string());
+            }
+            Command::WindowSize(change) => {
+                set(&mut settings.window_size, change, "windowsize", |size| size.get().to_string());
+            }
+            Command::Timeout(change) => set(&mut settings.timeout, change, "timeout", |timeout| {
+                timeout.map_or("auto".to_owned(), |timeout| timeout.seconds().to_string())
+            }),
+            Command::Retries(change) => {
+                set(&mut settings.retries, change, "retries", ToString::to_string);
+            }
+            Command::Options(change) => {
+                set(&mut settings.options, change, "options", |&on| on_off(on).to_owned());
+            }
+            Command::Verbose(on) => self.set_verbose(on),
+            Command::Status => self.show_status(),
+            Command::LocalCd(folder) => change_folder(folder)?,
+            Command::LocalPwd => show::line(&show::os(current_folder()?)),
+            Command::LocalLs(folder) => list_folder(folder)?,
+            Command::Help(about) => show::line(&general::help(about)),
+            Command::Bye => return Ok(Next::Leave),
+        }
+        Ok(Next::Continue)
+    }
+
+    /// The address for a file: of the host that it names, or of the connected server.
+    ///
+    /// # Errors
+    /// When there is neither, or the host is unknown.
+    pub(crate) fn address_of(&self, host: Option<&Host>) -> Result<SocketAddr, Fault> {
+        match (host, &self.server) {
+            (Some(host), _) => self.resolve(host),
+            (None, Some(server)) => Ok(server.address),
+            (None, None) => Err(Fault::Usage(
+                "no server yet; `connect HOST` chooses one, or name it as HOST:REMOTE".to_owned(),
+            )),
+        }
+    }
+
+    /// Says something that only a user who asked for more words wants to know.
+    pub(crate) fn mention(&self, text: &str) {
+        if self.preferences.words == Words::Verbose {
+            show::note(text);
+        }
+    }
+
+    fn connect(&mut self, host: Host) -> Result<(), Fault> {
+        let address = self.resolve(&host)?;
+        self.mention(&format!("{} is {address}", show::name(host.name.as_bytes())));
+        self.server = Some(Server { host, address });
+        Ok(())
+    }
+
+    fn resolve(&self, host: &Host) -> Result<SocketAddr, Fault> {
+        let (host, family) = (host.clone(), self.preferences.family);
+        self.interrupts.unless_interrupted(move || resolve::resolve(&host, family))
+    }
+
+    fn set_verbose(&mut self, on: Option<bool>) {
+        let words = &mut self.preferences.words;
+        let on = on.unwrap_or(*words != Words::Verbose);
+        *words = if on { Words::Verbose } else { Words::Normal };
+        show::line(&format!("verbose {}", on_off(on)));
+    }
+
+    fn show_status(&self) {
+        let settings = &self.preferences.settings;
+        let server = match &self.server {
+            Some(Server { host, address }) => {
+                format!("{} ({address})", show::name(host.name.as_bytes()))
+            }
+            None => "none; `connect HOST` chooses one".to_owned(),
+        };
+        let timeout = settings
+            .timeout
+            .map_or("auto".to_owned(), |timeout| format!("{} s", timeout.seconds()));
+        let ports = settings
+            .local_ports
+            .as_ref()
+            .map_or("any".to_owned(), |ports| format!("{}-{}", ports.start(), ports.end()));
+        let folder = current_folder().map_or("gone".to_owned(), show::os);
+        for (what, value) in [
+            ("server", server),
+            ("mode", settings.mode.to_string()),
+            ("options", on_off(settings.options).to_owned()),
+            ("blksize", settings.block_size.get().to_string()),
+            ("windowsize", settings.window_size.get().to_string()),
+            ("timeout", timeout),
+            ("retries", settings.retries.to_string()),
+            ("local ports", ports),
+            ("local folder", folder),
+            ("verbose", on_off(self.preferences.words == Words::Verbose).to_owned()),
+        ] {
+            show::line(&format!("{what:<12} {value}"));
+        }
+    }
+}
+
+/// Changes a setting without a word, or shows it.
+fn set<T>(setting: &mut T, change: Change<T>, name: &str, shown: impl Fn(&T) -> String) {
+    match change {
+        Change::Show => show::line(&format!("{name} {}", shown(setting))),
+        Change::To(value) => *setting = value,
+    }
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+fn current_folder() -> Result<PathBuf, Fault> {
+    env::current_dir().map_err(|error| Fault::local("lpwd", error))
+}
+
+fn change_folder(folder: Option<PathBuf>) -> Result<(), Fault> {
+    let folder = folder
+        .or_else(env::home_dir)
+        .ok_or_else(|| Fault::Usage("lcd: there is no home folder; say DIR".to_owned()))?;
+    env::set_current_dir(&folder)
+        .map_err(|error| Fault::local(&format!("lcd {}", show::os(&folder)), error))
+}
+
+fn list_folder(folder: Option<PathBuf>) -> Result<(), Fault> {
+    let folder = folder.unwrap_or_else(|| ".".into());
+    let trouble = |error| Fault::local(&format!("lls {}", show::os(&folder)), error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(trouble)? {
+        let entry = entry.map_err(trouble)?;
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        names.push(show::os(entry.file_name()) + if is_folder { "/" } else { "" });
+    }
+    names.sort_unstable();
+    for name in names {
+        show::line(&name);
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The line that tells of a finished transfer.
+
+use indicatif::HumanBytes;
+use tftp_mio::client::Report;
+
+/// What a finished transfer was like: bytes, seconds, rate, options, and what was unusual.
+pub(crate) fn summary(transfer: &str, report: &Report) -> String {
+    let mut line = format!(
+        "{transfer}: {} bytes in {:.3} s ({}/s), ",
+        report.bytes,
+        report.duration.as_secs_f64(),
+        HumanBytes(rate(report)),
+    );
+    if report.options.is_empty() {
+        line.push_str("no options");
+    } else {
+        line.push_str(&report.options.to_string());
+    }
+    match report.retransmissions {
+        0 => {}
+        1 => line.push_str(", 1 packet sent again"),
+        many => line.extend([", ", &many.to_string(), " packets sent again"]),
+    }
+    if report.asked_again {
+        line.push_str(", asked again with fewer options");
+    }
+    line
+}
+
+/// Bytes in a second; a transfer takes at least a microsecond.
+fn rate(report: &Report) -> u64 {
+    let micros = report.duration.as_micros().max(1);
+    let rate = u128::from(report.bytes) * 1_000_000 / micros;
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tftp_core::{BlockSize, Options};
+    use tftp_mio::client::Report;
+
+    use super::summary;
+
+    fn report(options: Options) -> Report {
+        Report {
+            bytes: 600,
+            duration: Duration::from_millis(100),
+            options,
+            retransmissions: 0,
+            asked_again: false,
+            unconfirmed: false,
+        }
+    }
+
+    #[test]
+    fn a_plain_transfer_is_told_in_one_short_line() {
+        assert_eq!(
+            summary("get a -> b", &report(Options::NONE)),
+            "get a -> b: 600 bytes in 0.100 s (5.86 KiB/s), no options"
+        );
+    }
+
+    #[test]
+    fn options_and_troubles_are_told_too() {
+        let mut report = report(Options::NONE.with_block_size(BlockSize::MAX));
+        report.retransmissions = 2;
+        report.asked_again = true;
+        assert_eq!(
+            summary("put a -> b", &report),
+            "put a -> b: 600 bytes in 0.100 s (5.86 KiB/s), blksize=65464, \
+             2 packets sent again, asked again with fewer options"
+        );
+    }
+
+    #[test]
+    fn a_transfer_without_any_time_has_a_rate() {
+        let mut report = report(Options::NONE);
+        report.duration = Duration::ZERO;
+        report.bytes = u64::MAX;
+        assert!(summary("get a -> b", &report).contains("iB/s"));
+    }
+}

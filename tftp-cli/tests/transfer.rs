@@ -1,0 +1,230 @@
+//! Whole transfers against a scripted server.
+
+mod common;
+
+use std::fs;
+
+use common::{Run, Server, entries, spawn, tftp};
+use tempfile::tempdir;
+
+/// A file of 600 bytes: two blocks, the second of 88 bytes.
+fn file() -> Vec<u8> {
+    (0..=255).cycle().take(600).collect()
+}
+
+#[test]
+fn a_file_is_fetched_under_its_own_name() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept(b"\0\x01boot/x.efi\0octet\0");
+        peer.serve(&file());
+    });
+    let args = ["--no-options", "-c", "get", "boot/x.efi"];
+    let run = server.run(folder.path(), &args, b"").ends_with(0);
+    assert_eq!(entries(folder.path()), ["x.efi"]);
+    assert_eq!(fs::read(folder.path().join("x.efi")).unwrap(), file());
+    let text = run.text();
+    assert!(text.starts_with("get boot/x.efi -> x.efi: 600 bytes in "), "{text}");
+    assert!(text.ends_with("/s), no options\n"), "{text}");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_file_goes_into_a_folder_under_its_own_name() {
+    let folder = tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    let server = Server::start(|listener| listener.accept(b"\0\x01a\0octet\0").serve(b"x"));
+    let args = ["--no-options", "-q", "-c", "get a sub"];
+    let run = server.run(folder.path(), &args, b"").ends_with(0);
+    assert_eq!(entries(&folder.path().join("sub")), ["a"]);
+    assert_eq!((run.text(), run.stderr), (String::new(), String::new()));
+}
+
+#[test]
+fn a_url_names_everything_and_the_file_can_go_to_standard_output() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x01/a b\0netascii\0").serve(b"one\r\ntwo\r\n");
+    });
+    let url = format!("tftp://127.0.0.1:{}//a%20b;mode=netascii", server.port);
+    let run = tftp(folder.path(), ["--no-options", &url, "-"], b"").ends_with(0);
+    server.finish();
+    // The summary goes where it cannot mix with the file.
+    assert_eq!(run.text(), "one\ntwo\n");
+    assert!(run.stderr.starts_with("get /a b -> standard output: "), "{}", run.stderr);
+    assert!(entries(folder.path()).is_empty());
+}
+
+#[test]
+fn the_options_agreed_are_told() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let (request, mut peer) = listener.accept_any();
+        let asked = request.escape_ascii().to_string();
+        assert!(asked.contains(r"blksize\x001024\x00"), "{asked}");
+        assert!(asked.contains(r"windowsize\x004\x00"), "{asked}");
+        peer.send(b"\0\x06blksize\x001024\0");
+        peer.expect_ack(0);
+        peer.send_data(1, &file());
+        peer.expect_ack(1);
+    });
+    let args = ["-b", "1024", "-w", "4", "-c", "get", "a"];
+    let run = server.run(folder.path(), &args, b"").ends_with(0);
+    assert!(run.text().ends_with(", blksize=1024\n"), "{}", run.text());
+}
+
+#[test]
+fn a_file_that_is_not_there_leaves_nothing_behind() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let peer = listener.accept(b"\0\x01boot/x.efi\0octet\0");
+        peer.send_error(1, b"no such file");
+    });
+    let args = ["--no-options", "-c", "get", "boot/x.efi"];
+    let run = server.run(folder.path(), &args, b"").ends_with(1);
+    assert_eq!(
+        run.stderr,
+        "tftp: get boot/x.efi: the server refused: file not found (code 1): \"no such file\"; \
+         check the name, upper and lower case too\n"
+    );
+    assert_eq!(run.text(), "");
+    assert!(entries(folder.path()).is_empty());
+}
+
+#[test]
+fn a_get_that_fails_half_way_leaves_the_old_file_alone() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a"), "old").unwrap();
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept(b"\0\x01a\0octet\0");
+        peer.send_data(1, &[0; 512]);
+        peer.expect_ack(1);
+        peer.send_error(0, b"disk error");
+    });
+    let args = ["--no-options", "-c", "get", "a"];
+    server.run(folder.path(), &args, b"").ends_with(1);
+    assert_eq!(entries(folder.path()), ["a"]);
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"old");
+}
+
+#[test]
+fn the_words_of_a_server_cannot_steer_the_terminal() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let peer = listener.accept(b"\0\x01a\0octet\0");
+        peer.send_error(2, b"\x1b]0;owned\x07\r\nno");
+    });
+    let args = ["--no-options", "-c", "get", "a"];
+    let run = server.run(folder.path(), &args, b"").ends_with(1);
+    assert!(run.stderr.contains(r#"(code 2): "\x1b]0;owned\x07\r\nno""#), "{}", run.stderr);
+}
+
+#[test]
+fn of_several_files_the_refused_ones_do_not_hold_up_the_others() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x01a\0octet\0").send_error(1, b"");
+        listener.accept(b"\0\x01dir/b\0octet\0").serve(b"b");
+    });
+    let args = ["--no-options", "-c", "get", "-a", "a", "dir/b"];
+    let run = server.run(folder.path(), &args, b"").ends_with(1);
+    assert_eq!(entries(folder.path()), ["b"]);
+    assert!(run.stderr.ends_with("tftp: 1 of 2 files were refused\n"), "{}", run.stderr);
+}
+
+#[test]
+fn a_file_is_sent_under_its_own_name() {
+    let folder = tempdir().unwrap();
+    fs::create_dir(folder.path().join("dir")).unwrap();
+    fs::write(folder.path().join("dir/a"), file()).unwrap();
+    let server = Server::start(|listener| receive_file(&mut listener.accept(b"\0\x02a\0octet\0")));
+    let args = ["--no-options", "-c", "put", "dir/a"];
+    let run = server.run(folder.path(), &args, b"").ends_with(0);
+    assert!(run.text().starts_with("put dir/a -> a: 600 bytes in "), "{}", run.text());
+}
+
+#[test]
+fn standard_input_is_sent_to_its_end() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| receive_file(&mut listener.accept(b"\0\x02b\0octet\0")));
+    let args = ["--no-options", "-c", "put", "-", "b"];
+    let run = server.run(folder.path(), &args, &file()).ends_with(0);
+    assert!(run.text().starts_with("put standard input -> b: "), "{}", run.text());
+}
+
+#[test]
+fn a_file_that_exists_on_the_server_is_refused() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x02a\0octet\0").send_error(6, b"");
+    });
+    let args = ["--no-options", "-c", "put", "a"];
+    let run = server.run(folder.path(), &args, b"").ends_with(1);
+    assert!(run.stderr.contains("choose another name"), "{}", run.stderr);
+}
+
+#[test]
+fn after_a_refusal_a_script_sends_nothing_more() {
+    // `run` fails on a second request.
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x01a\0octet\0").send_error(1, b"");
+    });
+    let run = server.run(folder.path(), &["--no-options"], b"get a\nget b\n").ends_with(1);
+    assert!(run.stderr.starts_with("tftp: line 1: get a: "), "{}", run.stderr);
+}
+
+#[test]
+fn transfers_of_one_script_run_one_after_the_other() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x01a\0octet\0").send_error(1, b"");
+        listener.accept(b"\0\x01b\0netascii\0").serve(b"b\r\n");
+        receive_file(&mut listener.accept(b"\0\x02c\0octet\0"));
+    });
+    fs::write(folder.path().join("d"), file()).unwrap();
+    let input = b"options off\nget a\nascii\nget b\nbinary\nput d c\n";
+    server.run(folder.path(), &["--keep-going"], input).ends_with(1);
+    assert_eq!(entries(folder.path()), ["b", "d"]);
+    assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"b\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_tells_the_server_and_leaves_nothing_behind() {
+    let folder = tempdir().unwrap();
+    let (running, wait) = std::sync::mpsc::channel();
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept(b"\0\x01a\0octet\0");
+        peer.send_data(1, &[0; 512]);
+        peer.expect_ack(1);
+        running.send(()).unwrap();
+        assert_eq!(peer.receive()[..2], [0, 5]);
+    });
+    let args = ["--no-options", "127.0.0.1", &server.port, "-c", "get", "a"];
+    let child = spawn(folder.path(), args);
+    wait.recv().unwrap();
+    interrupt(&child);
+    let run = Run::of(child).ends_with(130);
+    server.finish();
+    assert_eq!(run.stderr, "tftp: get a: interrupted\n");
+    assert!(entries(folder.path()).is_empty());
+}
+
+/// Takes [`file`] as a server of RFC 1350 does.
+fn receive_file(peer: &mut common::Peer) {
+    let file = file();
+    peer.send_ack(0);
+    peer.expect_data(1, &file[..512]);
+    peer.send_ack(1);
+    peer.expect_data(2, &file[512..]);
+    peer.send_ack(2);
+}
+
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let mut kill = std::process::Command::new("kill");
+    let kill = kill.args(["-INT", &child.id().to_string()]);
+    assert!(kill.status().unwrap().success());
+}

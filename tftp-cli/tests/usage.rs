@@ -1,0 +1,129 @@
+//! What `tftp` says and how it ends before any packet is sent.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Run, tftp};
+
+fn run(args: &[&str]) -> Run {
+    tftp(Path::new("."), args, b"")
+}
+
+#[test]
+fn wrong_options_end_with_2_and_say_what_to_type() {
+    for (args, hint) in [
+        (&["--bogus"][..], "Usage: tftp [OPTIONS]"),
+        (&["-b", "4"], "blksize takes 8 to 65464"),
+        (&["-w", "0"], "windowsize takes 1 to 65535"),
+        (&["-t", "0.5"], "timeout takes 1 to 255"),
+        (&["-r", "256"], "retries takes 0 to 255"),
+        (&["-m", "text"], "octet, netascii or mail"),
+        (&["-R", "9-1"], "FIRST-LAST"),
+        (&["-4", "-6"], "cannot be used with"),
+        (&["-c"], "-c <COMMAND>..."),
+        (&["-c", ""], "-c get NAME"),
+        (&["-c", "gte", "x"], "did you mean `get`"),
+        (&["-c", "get 'x"], "quote"),
+        (&["-c", "get"], "usage: get REMOTE [LOCAL]"),
+        (&["-c", "get", "x"], "connect HOST"),
+        (&["127.0.0.1", "port"], "usage: tftp HOST [PORT]"),
+        (&["127.0.0.1:6969"], "127.0.0.1 6969"),
+        (&["tftp://127.0.0.1"], "usage: tftp URL [LOCAL]"),
+        (&["tftp://127.0.0.1/x;mode=mail"], "octet or netascii"),
+        (&["tftp://127.0.0.1/x", "-c", "get", "x"], "tftp HOST [PORT] -c"),
+    ] {
+        let run = run(args).ends_with(2);
+        assert!(run.stderr.contains(hint), "{args:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_mail_cannot_be_fetched() {
+    let run = run(&["-m", "mail", "127.0.0.1", "-c", "get", "x"]).ends_with(2);
+    assert_eq!(run.stderr, "tftp: get x: mail mode is for put only; choose octet or netascii\n");
+}
+
+#[test]
+fn help_names_both_ways_to_call_and_every_exit_status() {
+    let text = run(&["--help"]).ends_with(0).text();
+    for part in ["[HOST [PORT]] [-c COMMAND...]", "tftp://", "130 interrupted"] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn everything_after_c_belongs_to_the_command() {
+    let whole = run(&["-c", "help", "get"]).ends_with(0).text();
+    assert!(whole.starts_with("get REMOTE [LOCAL]"));
+    assert_eq!(run(&["-c", "help get"]).ends_with(0).text(), whole);
+    let options = run(&["-c", "help", "-q"]).ends_with(2);
+    assert!(options.stderr.contains("unknown command `-q`"));
+}
+
+#[test]
+fn options_of_the_command_line_are_the_settings_of_the_session() {
+    let args = [
+        "-m",
+        "ascii",
+        "-b",
+        "512",
+        "-w",
+        "1",
+        "-t",
+        "3",
+        "-r",
+        "9",
+        "-R",
+        "20000-20009",
+        "--no-options",
+        "-v",
+        "127.0.0.1",
+        "6969",
+        "-c",
+        "status",
+    ];
+    let text = run(&args).ends_with(0).text();
+    for (name, value) in [
+        ("server", "127.0.0.1 (127.0.0.1:6969)"),
+        ("mode", "netascii"),
+        ("options", "off"),
+        ("blksize", "512"),
+        ("windowsize", "1"),
+        ("timeout", "3 s"),
+        ("retries", "9"),
+        ("local ports", "20000-20009"),
+        ("verbose", "on"),
+    ] {
+        assert!(text.contains(&format!("{name:<12} {value}\n")), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_local_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = tftp(folder.path(), ["127.0.0.1", "-c", "put", "missing"], b"").ends_with(4);
+    assert!(run.stderr.starts_with("tftp: put missing: "), "{}", run.stderr);
+}
+
+#[test]
+fn an_unknown_host_is_no_answer() {
+    // RFC 6761: no name below `invalid` exists.
+    for args in [&["host.invalid"][..], &["-c", "get host.invalid:x"]] {
+        let run = run(args).ends_with(3);
+        assert!(run.stderr.starts_with("tftp: host.invalid: "), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_colon_that_was_no_host_is_explained() {
+    let run = run(&["-c", "get", "flash.invalid:x"]).ends_with(3);
+    assert!(run.stderr.contains(":flash.invalid:x"), "{}", run.stderr);
+}
+
+#[test]
+fn a_host_without_an_address_of_the_family_is_no_answer() {
+    let run = run(&["-4", "::1", "-c", "status"]).ends_with(3);
+    assert!(run.stderr.contains("try without -4"), "{}", run.stderr);
+}

@@ -1,0 +1,198 @@
+//! What both halves of the machine have in common: the peer and its TID, the options, the clockwork
+//! of retransmission, and how a session ends.
+
+use core::{
+    hash::{Hash, Hasher},
+    net::SocketAddr,
+};
+
+use crate::{
+    error::{ErrorCode, Failure},
+    options::Options,
+    rto::{Retransmission, Timing},
+    session::{Ignored, Params, Stats, Verdict},
+    time::Instant,
+    wire::{Packet, SMALL_PACKET},
+};
+
+/// The end of a session, told apart by what the peer is still to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    Done,
+    Unconfirmed,
+    Failed(Failure),
+}
+
+impl End {
+    /// The ERROR that goes out last.
+    pub(crate) fn farewell(self) -> Option<(ErrorCode, &'static str)> {
+        match self {
+            Self::Failed(Failure::Aborted { code, text }) => Some((code, text)),
+            Self::Failed(Failure::Protocol(misconduct)) => {
+                Some((misconduct.code(), misconduct.text()))
+            }
+            Self::Failed(Failure::TimedOut) | Self::Unconfirmed => {
+                Some((ErrorCode::NOT_DEFINED, "timed out"))
+            }
+            // One that has not answered a packet is not sent another.
+            Self::Failed(Failure::NoAnswer | Failure::Refused(_) | Failure::PeerAborted(_))
+            | Self::Done => None,
+        }
+    }
+}
+
+/// Who sent a datagram.
+pub(crate) enum Origin {
+    Peer,
+    /// The asked host, from a port that may become its TID.
+    Candidate,
+    Stranger,
+}
+
+/// The peer, and when to speak to it again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Link {
+    pub(crate) peer: SocketAddr,
+    /// Asked for, granted, or agreed on, as the phase has it.
+    pub(crate) options: Options,
+    pub(crate) retransmission: Retransmission,
+    /// When the last packet that awaits an answer left.
+    pub(crate) sent_at: Instant,
+    /// When its answer is overdue. Never while there is something to transmit: time that passes
+    /// before it has been polled is nobody's retry.
+    pub(crate) overdue_at: Instant,
+    pub(crate) tally: Tally,
+}
+
+impl Link {
+    pub(crate) fn new(now: Instant, peer: SocketAddr, options: Options, timing: Timing) -> Self {
+        Self {
+            peer,
+            options,
+            retransmission: Retransmission::new(timing),
+            sent_at: now,
+            overdue_at: Instant::NEVER,
+            tally: Tally::default(),
+        }
+    }
+
+    pub(crate) fn params(&self) -> Params {
+        self.options.into()
+    }
+
+    /// Compares addresses and ports; an IPv6 flow label is nobody's identity.
+    pub(crate) fn origin(&self, from: SocketAddr, tid_known: bool) -> Origin {
+        let same_host = from.ip() == self.peer.ip();
+        match (same_host, tid_known) {
+            (true, true) if from.port() == self.peer.port() => Origin::Peer,
+            (true, false) if from.port() != 0 => Origin::Candidate,
+            _ => Origin::Stranger,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let Tally { bytes, blocks, retransmissions, duplicates } = self.tally;
+        let round_trip = self.retransmission.smoothed();
+        Stats { bytes, blocks, retransmissions, duplicates, round_trip }
+    }
+
+    /// Whether the peer has answered anything yet.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.retransmission.is_proved()
+    }
+
+    /// The opening packet was answered.
+    pub(crate) fn answered(&mut self, now: Instant) {
+        if !self.retransmission.is_repeating() {
+            self.retransmission.measured(now.saturating_duration_since(self.sent_at));
+        }
+        self.retransmission.progress();
+        self.overdue_at = Instant::NEVER;
+    }
+
+    /// What an ERROR from the peer means for the session.
+    pub(crate) fn peer_error(&self, code: ErrorCode) -> Failure {
+        if self.is_proved() { Failure::PeerAborted(code) } else { Failure::Refused(code) }
+    }
+
+    /// The awaited answer is due this long after `now`.
+    pub(crate) fn await_answer(&mut self, now: Instant) {
+        let wait = self.retransmission.wait(self.options.timeout());
+        self.sent_at = now;
+        self.overdue_at = now + wait;
+    }
+
+    /// Whether the awaited answer is overdue.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        now >= self.overdue_at
+    }
+
+    /// The timer went off: whether to send again.
+    pub(crate) fn try_again(&mut self) -> bool {
+        self.overdue_at = Instant::NEVER;
+        self.retransmission.expired(self.options.timeout())
+    }
+
+    /// One more packet is sent for the second time.
+    pub(crate) fn count_repeat(&mut self) {
+        let tally = &mut self.tally;
+        tally.retransmissions = tally.retransmissions.saturating_add(1);
+    }
+
+    /// One more packet arrived for the second time.
+    pub(crate) fn count_duplicate(&mut self) {
+        let tally = &mut self.tally;
+        tally.duplicates = tally.duplicates.saturating_add(1);
+    }
+
+    /// The same request came once more before the first answer was acknowledged: whether to repeat
+    /// the answer ahead of its timer. Not at once, because some boot ROMs take two OACKs in a row
+    /// badly, and not more often than the timer might, because nobody has proved that address.
+    pub(crate) fn repeat_answer(&mut self, now: Instant) -> bool {
+        let due = self.overdue_at < Instant::NEVER
+            && now >= self.sent_at + crate::rto::FLOOR
+            && self.retransmission.spare_attempt();
+        if due {
+            self.overdue_at = Instant::NEVER;
+        }
+        due
+    }
+}
+
+/// What to say of a stranger's datagram: ERROR 5 for a packet, silence for an ERROR, for what is no
+/// packet, and for port 0, where nobody can be.
+pub(crate) fn judge_stranger(from: SocketAddr, datagram: &[u8]) -> Verdict<'_> {
+    match Packet::parse(datagram) {
+        Err(_) | Ok(Packet::Error { .. }) => Verdict::Ignored(Ignored::StrangerNotAnswered),
+        Ok(_) if from.port() == 0 => Verdict::Ignored(Ignored::StrangerNotAnswered),
+        Ok(_) => Verdict::Stray,
+    }
+}
+
+/// Writes an ERROR whose text is cut to what [`SMALL_PACKET`] holds.
+pub(crate) fn encode_error(code: ErrorCode, text: &str, out: &mut [u8]) -> usize {
+    let most = SMALL_PACKET - 5;
+    let message = text.as_bytes().get(..most).unwrap_or(text.as_bytes());
+    Packet::Error { code, message }.encode(out).unwrap_or(0)
+}
+
+/// Statistics, which are no part of what a session is: two that differ in them alone are equal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) bytes: u64,
+    pub(crate) blocks: u64,
+    pub(crate) retransmissions: u64,
+    pub(crate) duplicates: u64,
+}
+
+impl PartialEq for Tally {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Tally {}
+
+impl Hash for Tally {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}

@@ -1,0 +1,140 @@
+//! Option negotiation (RFC 2347) as pure policy: what a server grants, what a client accepts.
+
+use crate::{
+    error::{ErrorCode, Misconduct},
+    options::{BlockSize, OptionKind, Options, Timeout, WindowSize, parse_decimal},
+    request::{Mode, Operation, Request},
+    wire::OptionAck,
+};
+
+/// What a server is willing to agree to. Plain data for an operator to fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest `blksize` granted; a larger wish is lowered to it.
+    pub max_block_size: BlockSize,
+    /// The largest `windowsize` granted; a larger wish is lowered to it.
+    pub max_window_size: WindowSize,
+    /// The longest file accepted in a write request that announces its `tsize`, in bytes.
+    pub max_upload: Option<u64>,
+    /// Whether mail mode is accepted for write requests.
+    pub mail: bool,
+}
+
+impl Default for Limits {
+    /// Everything that the RFCs allow, with windows of at most 64 blocks, and no mail.
+    fn default() -> Self {
+        Self {
+            max_block_size: BlockSize::MAX,
+            max_window_size: WindowSize::new(64).unwrap_or(WindowSize::LOCK_STEP),
+            max_upload: None,
+            mail: false,
+        }
+    }
+}
+
+/// Why a request is refused by policy. Answer with an ERROR of this [code](Self::code) and text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// RFC 1350 section 1: "mail [...] should be used with a WRQ only".
+    #[error("mail mode is for write requests only")]
+    MailRead,
+    /// Mail mode is not accepted here.
+    #[error("mail mode is not accepted here")]
+    Mail,
+    /// The announced `tsize` is larger than what is accepted.
+    #[error("the file is larger than this server accepts")]
+    TooLarge,
+}
+
+impl Refusal {
+    /// The code of the ERROR to answer with.
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::MailRead | Self::Mail => ErrorCode::ILLEGAL_OPERATION,
+            Self::TooLarge => ErrorCode::DISK_FULL,
+        }
+    }
+}
+
+impl Limits {
+    /// Decides which of the request's options are granted, in the request's order.
+    ///
+    /// `size` is the length in bytes of what a read will deliver, where it is known exactly:
+    /// `None` for a netascii read, whose encoded length is not the file's. It does not matter for
+    /// writes. Give the answer to [`Sender::reply`](crate::Sender::reply) or
+    /// [`Receiver::reply`](crate::Receiver::reply).
+    ///
+    /// # Errors
+    /// When the request must be answered with an ERROR instead.
+    pub fn answer(&self, request: &Request<'_>, size: Option<u64>) -> Result<Options, Refusal> {
+        match (request.mode, request.operation) {
+            (Mode::Mail, Operation::Read) => return Err(Refusal::MailRead),
+            (Mode::Mail, Operation::Write) if !self.mail => return Err(Refusal::Mail),
+            (Mode::Octet | Mode::Netascii | Mode::Mail, Operation::Read | Operation::Write) => {}
+        }
+        let asked = &request.options;
+        let mut granted = Options::NONE;
+        for (kind, _) in asked.iter() {
+            let more = match kind {
+                OptionKind::BlockSize => asked
+                    .block_size()
+                    .map(|size| granted.with_block_size(size.min(self.max_block_size))),
+                OptionKind::WindowSize => asked
+                    .window_size()
+                    .map(|size| granted.with_window_size(size.min(self.max_window_size))),
+                // U-Boot and EDK2 abort when the value comes back changed.
+                OptionKind::Timeout => asked.timeout().map(|value| granted.with_timeout(value)),
+                OptionKind::TransferSize => match request.operation {
+                    // An empty file is not announced: curl cannot fetch it after `tsize=0`.
+                    Operation::Read => size
+                        .filter(|&bytes| bytes > 0)
+                        .map(|bytes| granted.with_transfer_size(bytes)),
+                    Operation::Write => {
+                        let announced = asked.transfer_size();
+                        if announced.zip(self.max_upload).is_some_and(|(bytes, most)| bytes > most)
+                        {
+                            return Err(Refusal::TooLarge);
+                        }
+                        announced.map(|bytes| granted.with_transfer_size(bytes))
+                    }
+                },
+            };
+            granted = more.unwrap_or(granted);
+        }
+        Ok(granted)
+    }
+}
+
+/// Holds a server's OACK against what was asked, and returns what is agreed.
+///
+/// RFC 2347 lets a server leave out any option but add none; RFC 2348 and 7440 let it lower a size
+/// but not raise it; RFC 2349 makes it return `timeout` unchanged. `tsize` may be any number.
+pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Misconduct> {
+    let mut agreed = Options::NONE;
+    for (name, value) in oack.iter() {
+        let kind = OptionKind::from_name(name)
+            .filter(|&kind| asked.contains(kind))
+            .ok_or(Misconduct::UnaskedOption)?;
+        let value = parse_decimal(value).ok_or(Misconduct::UnacceptableValue)?;
+        let small = u16::try_from(value).ok();
+        agreed = match kind {
+            OptionKind::BlockSize => small
+                .and_then(|value| BlockSize::new(value).ok())
+                .filter(|&size| Some(size) <= asked.block_size())
+                .map(|size| agreed.with_block_size(size)),
+            OptionKind::WindowSize => small
+                .and_then(|value| WindowSize::new(value).ok())
+                .filter(|&size| Some(size) <= asked.window_size())
+                .map(|size| agreed.with_window_size(size)),
+            OptionKind::Timeout => u8::try_from(value)
+                .ok()
+                .and_then(|value| Timeout::new(value).ok())
+                .filter(|&timeout| Some(timeout) == asked.timeout())
+                .map(|timeout| agreed.with_timeout(timeout)),
+            OptionKind::TransferSize => Some(agreed.with_transfer_size(value)),
+        }
+        .ok_or(Misconduct::UnacceptableValue)?;
+    }
+    Ok(agreed)
+}

@@ -1,0 +1,585 @@
+//! The half that receives the file: a server that answers WRQ, or a client that asked with RRQ.
+//!
+//! ```text
+//!  request()──► Requesting ──OACK / DATA 1──┐
+//!                                           ├──► Receiving ──last ACK polled──► Lingering ──► Over(Done)
+//!  reply()────► Granting ─────DATA 1────────┤
+//!    └───────── no option granted (ACK 0) ──┘
+//!
+//!  from any of the first three: ERROR received ──► Over(Failed);   abort, misconduct, giving up ──► Closing
+//!  Closing ──ERROR polled──► Over
+//! ```
+//!
+//! In `Receiving` every block up to `base` has been returned, and `kept` says which of the 128
+//! behind it have been returned as well. An ACK is owed when a window is full, when the file is
+//! whole, and when something seems lost: a gap that more than three later blocks did not close, or
+//! a flight that ended early.
+
+use core::{net::SocketAddr, time::Duration};
+
+use crate::{
+    burst::{number_from_wire, number_on_wire},
+    error::{ErrorCode, Failure, Misconduct},
+    link::{End, Link, Origin, encode_error, judge_stranger},
+    negotiate,
+    options::Options,
+    rto::Timing,
+    session::{Chunk, Ignored, Order, Params, Received, Stats, Status, Summary, Transmit, Verdict},
+    time::Instant,
+    wire::{OptionAck, Packet, SMALL_PACKET, encode_option_ack},
+};
+
+/// Receives one file from one peer. See the [canonical loop](crate#the-canonical-loop).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Receiver {
+    link: Link,
+    phase: Phase,
+    order: Order,
+    /// All blocks up to this one were returned.
+    base: u64,
+    /// Bit `i` is set when block `base + 1 + i` was returned ahead of its turn.
+    kept: u128,
+    /// The file's last block, once seen.
+    end: Option<u64>,
+    /// The block of the last ACK that was polled; a window begins behind it.
+    acknowledged: u64,
+    owed: Owed,
+    /// When the ACK that opened this window left, while that still measures a round trip.
+    opened_at: Instant,
+    gap: Gap,
+    /// When a flight that has neither filled its window nor gone on is answered.
+    flight_over_at: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// Client: the request is to be sent (`due`) or awaits its answer.
+    Requesting {
+        due: bool,
+    },
+    /// Server: the OACK is to be sent (`due`) or awaits DATA 1.
+    Granting {
+        due: bool,
+    },
+    Receiving,
+    /// The last ACK was polled; it is repeated when the last DATA comes again.
+    Lingering {
+        until: Instant,
+    },
+    /// An ERROR is to be polled.
+    Closing(End),
+    Over(End),
+}
+
+/// Whether an ACK is to be polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Owed {
+    Nothing,
+    /// One that tells the sender nothing new, or only that something is missing.
+    Repeat,
+    /// One that opens the next window, or ends the transfer.
+    Progress,
+}
+
+/// What is known of the hole right behind `base`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Gap {
+    /// Later blocks that have come since.
+    later: u8,
+    /// It has been answered; from now on only the retransmission timer asks for it.
+    answered: bool,
+}
+
+impl Gap {
+    const NONE: Self = Self { later: 0, answered: false };
+}
+
+/// A gap is answered when more later blocks than this have come: reordering displaces less.
+const REORDERING: u8 = 3;
+
+/// Blocks behind `base` that can be returned ahead of their turn.
+const AHEAD: u64 = u128::BITS as u64;
+
+impl Receiver {
+    /// A server's answer to a write request: opens with OACK, or with ACK 0 where `answer` is
+    /// empty.
+    ///
+    /// `peer` is where the request came from, `answer` what
+    /// [`Limits::answer`](crate::Limits::answer) granted.
+    pub fn reply(
+        now: Instant,
+        peer: SocketAddr,
+        answer: Options,
+        order: Order,
+        timing: Timing,
+    ) -> Self {
+        let (phase, owed) = if answer.is_empty() {
+            (Phase::Receiving, Owed::Progress)
+        } else {
+            (Phase::Granting { due: true }, Owed::Nothing)
+        };
+        Self::new(now, peer, answer, order, timing, phase, owed)
+    }
+
+    /// A client's read request: opens with the request, which the caller has encoded and sends on
+    /// [`Transmit::Request`].
+    ///
+    /// `server` is the address that requests go to; the transfer's port is learnt from the first
+    /// valid answer. `asked` are the request's options.
+    pub fn request(
+        now: Instant,
+        server: SocketAddr,
+        asked: Options,
+        order: Order,
+        timing: Timing,
+    ) -> Self {
+        let phase = Phase::Requesting { due: true };
+        Self::new(now, server, asked, order, timing, phase, Owed::Nothing)
+    }
+
+    fn new(
+        now: Instant,
+        peer: SocketAddr,
+        options: Options,
+        order: Order,
+        timing: Timing,
+        phase: Phase,
+        owed: Owed,
+    ) -> Self {
+        Self {
+            link: Link::new(now, peer, options, timing),
+            phase,
+            order,
+            base: 0,
+            kept: 0,
+            end: None,
+            acknowledged: 0,
+            owed,
+            opened_at: Instant::NEVER,
+            gap: Gap::NONE,
+            flight_over_at: Instant::NEVER,
+        }
+    }
+
+    /// Takes a datagram that arrived. Never fails: what is no business of the session changes
+    /// nothing, not even a timer.
+    ///
+    /// Write a returned chunk before the next poll, or [`abort`](Self::abort).
+    pub fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d [u8],
+    ) -> Received<'d> {
+        let tid_known = match self.phase {
+            Phase::Requesting { .. } => false,
+            Phase::Granting { .. } | Phase::Receiving | Phase::Lingering { .. } => true,
+            Phase::Closing(_) | Phase::Over(_) => return ignored(Ignored::Over),
+        };
+        match self.link.origin(from, tid_known) {
+            Origin::Peer | Origin::Candidate => {}
+            Origin::Stranger => return Received::Other(judge_stranger(from, datagram)),
+        }
+        match Packet::parse(datagram) {
+            Ok(Packet::Data { block, payload }) => self.handle_data(now, from, block, payload),
+            Ok(Packet::OptionAck(oack)) => Received::Other(self.handle_option_ack(now, from, oack)),
+            Ok(Packet::Error { code, message }) => {
+                Received::Other(self.handle_error(code, message))
+            }
+            Ok(Packet::Request(_) | Packet::Ack { .. }) => ignored(Ignored::Unexpected),
+            Err(malformed) => ignored(Ignored::Malformed(malformed)),
+        }
+    }
+
+    /// Server: a byte-identical request came again from the same peer. It is the same transfer, and
+    /// as long as the peer has sent no data its answer may be repeated.
+    pub fn handle_repeated_request(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Granting { due } => *due |= self.link.repeat_answer(now),
+            Phase::Receiving if !self.link.is_proved() => {
+                if self.link.repeat_answer(now) {
+                    self.owed = Owed::Repeat;
+                }
+            }
+            Phase::Requesting { .. }
+            | Phase::Receiving
+            | Phase::Lingering { .. }
+            | Phase::Closing(_)
+            | Phase::Over(_) => {}
+        }
+    }
+
+    /// Takes the time. Before [`poll_timeout`](Self::poll_timeout) is due nothing happens.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Phase::Lingering { until } = self.phase {
+            if now >= until {
+                self.phase = Phase::Over(End::Done);
+            }
+            return;
+        }
+        if now >= self.flight_over_at {
+            self.flight_over_at = Instant::NEVER;
+            self.gap.answered = true;
+            self.owe(Owed::Repeat);
+        }
+        if !self.link.is_overdue(now) {
+            return;
+        }
+        let again = self.link.try_again();
+        match self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving
+                if !again && !self.is_proved() =>
+            {
+                self.close(End::Failed(Failure::NoAnswer));
+            }
+            Phase::Requesting { ref mut due } | Phase::Granting { ref mut due } => {
+                *due = true;
+                self.link.count_repeat();
+            }
+            Phase::Receiving if again => {
+                self.link.count_repeat();
+                self.owe(Owed::Repeat);
+            }
+            Phase::Receiving => self.close(End::Failed(Failure::TimedOut)),
+            Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// Ends the session: an ERROR with this code and text is polled next, also in place of a last
+    /// ACK that has not been polled. Printable ASCII, at most 511 bytes. Nothing happens where the
+    /// last ACK has left, or the session is over.
+    pub fn abort(&mut self, code: ErrorCode, text: &'static str) {
+        let end = End::Failed(Failure::Aborted { code, text });
+        match self.phase {
+            // Nobody has answered: there is no transfer, and no TID to send an ERROR to.
+            Phase::Requesting { .. } => self.phase = Phase::Over(end),
+            Phase::Granting { .. } | Phase::Receiving => self.close(end),
+            Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// What to send now, if anything. Poll until `None`, and only when every chunk so far has been
+    /// written: an ACK may be among it. Never yields a burst.
+    ///
+    /// # Panics
+    /// When `out` is shorter than [`SMALL_PACKET`] bytes.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        assert!(out.len() >= SMALL_PACKET, "the buffer for small packets is too short");
+        match &mut self.phase {
+            Phase::Requesting { due } => core::mem::take(due).then(|| {
+                self.link.await_answer(now);
+                Transmit::Request
+            }),
+            Phase::Granting { due } => core::mem::take(due).then(|| {
+                self.link.await_answer(now);
+                Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))
+            }),
+            Phase::Receiving | Phase::Lingering { .. } => self.poll_ack(now, out),
+            Phase::Closing(end) => {
+                let end = *end;
+                self.phase = Phase::Over(end);
+                let (code, text) = end.farewell()?;
+                Some(Transmit::Packet(encode_error(code, text, out)))
+            }
+            Phase::Over(_) => None,
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout). [`Instant::NEVER`] while something
+    /// waits to be polled. `None`: the session is over, drop it.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Over(_) => None,
+            Phase::Closing(_) => Some(Instant::NEVER),
+            Phase::Lingering { until } => Some(until),
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving => {
+                Some(self.link.overdue_at.min(self.flight_over_at))
+            }
+        }
+    }
+
+    /// Where the session stands.
+    pub fn status(&self) -> Status {
+        match self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } => Status::Opening,
+            Phase::Receiving => Status::Active(self.link.params()),
+            Phase::Lingering { .. } => Status::Lingering(self.summary()),
+            Phase::Closing(end) | Phase::Over(end) => match end {
+                End::Done => Status::Done(self.summary()),
+                End::Unconfirmed => Status::Unconfirmed(self.summary()),
+                End::Failed(failure) => Status::Failed(failure),
+            },
+        }
+    }
+
+    /// Where transmits go. For a client the port changes with the server's first answer.
+    pub fn peer(&self) -> SocketAddr {
+        self.link.peer
+    }
+
+    /// Whether the peer has answered anything yet: until then its address may be forged.
+    pub fn is_proved(&self) -> bool {
+        self.link.is_proved()
+    }
+
+    /// What has been agreed on so far; before the opening is over, what was asked for or granted.
+    pub fn params(&self) -> Params {
+        self.link.params()
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> Stats {
+        self.link.stats()
+    }
+
+    fn handle_error<'d>(&mut self, code: ErrorCode, message: &'d [u8]) -> Verdict<'d> {
+        match self.phase {
+            // The file is whole and acknowledged: nothing that comes late can undo that.
+            Phase::Lingering { .. } => Verdict::Ignored(Ignored::Over),
+            Phase::Requesting { .. }
+            | Phase::Granting { .. }
+            | Phase::Receiving
+            | Phase::Closing(_)
+            | Phase::Over(_) => {
+                self.phase = Phase::Over(End::Failed(self.link.peer_error(code)));
+                Verdict::PeerError { code, message }
+            }
+        }
+    }
+
+    fn handle_option_ack<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        oack: OptionAck<'_>,
+    ) -> Verdict<'d> {
+        match self.phase {
+            Phase::Requesting { .. } => match negotiate::accept(&self.link.options, oack) {
+                Ok(agreed) => {
+                    self.opened(now, from, agreed);
+                    self.owed = Owed::Progress;
+                    Verdict::Accepted
+                }
+                Err(misconduct) => {
+                    self.link.peer = from;
+                    self.misconduct(misconduct)
+                }
+            },
+            // Our ACK 0 was lost, and nothing has come since.
+            Phase::Receiving if self.base == 0 && self.kept == 0 => {
+                self.link.count_duplicate();
+                self.owe(Owed::Repeat);
+                Verdict::Accepted
+            }
+            Phase::Granting { .. }
+            | Phase::Receiving
+            | Phase::Lingering { .. }
+            | Phase::Closing(_)
+            | Phase::Over(_) => Verdict::Ignored(Ignored::Unexpected),
+        }
+    }
+
+    fn handle_data<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        wire: u16,
+        payload: &'d [u8],
+    ) -> Received<'d> {
+        match self.phase {
+            // RFC 2347: a server that does not know options answers as if there were none.
+            Phase::Requesting { .. } if wire == 1 => self.opened(now, from, Options::NONE),
+            Phase::Requesting { .. } => return ignored(Ignored::Unexpected),
+            Phase::Granting { .. } => {
+                let granted = self.link.options;
+                self.opened(now, from, granted);
+            }
+            Phase::Receiving if !self.link.is_proved() => self.link.answered(now),
+            Phase::Lingering { .. } => return self.handle_repeated_data(now, wire),
+            Phase::Receiving | Phase::Closing(_) | Phase::Over(_) => {}
+        }
+        let block_size = self.link.params().block_size.get();
+        let window_size = u64::from(self.link.params().window_size.get());
+        let Some(len) = u16::try_from(payload.len()).ok().filter(|&len| len <= block_size) else {
+            // Cut off, it would be a wrong file (RFC 2348 leaves no room for it).
+            return Received::Other(self.misconduct(Misconduct::OverlongData));
+        };
+        let block = number_from_wire(wire, self.base.saturating_add(1));
+        let ahead = block.saturating_sub(self.base).saturating_sub(1);
+        let seen = ahead >= window_size || self.is_kept(ahead);
+        if seen || self.is_whole() {
+            return self.handle_repeated_data(now, wire);
+        }
+        let too_far = match self.order {
+            Order::Any => ahead >= AHEAD,
+            Order::Strict => ahead > 0,
+        };
+        if too_far || !self.fits_the_end(block, len < block_size) {
+            self.notice_gap(now);
+            return ignored(Ignored::OutOfOrder);
+        }
+        if len < block_size {
+            self.end = Some(block);
+        }
+        self.keep(now, ahead);
+        let tally = &mut self.link.tally;
+        tally.blocks = tally.blocks.saturating_add(1);
+        tally.bytes = tally.bytes.saturating_add(len.into());
+        let offset = block.saturating_sub(1).saturating_mul(block_size.into());
+        Received::Data(Chunk { offset, bytes: payload, last: self.is_whole() })
+    }
+
+    /// The opening packet was answered; the answer's source is the peer's TID from now on.
+    fn opened(&mut self, now: Instant, from: SocketAddr, agreed: Options) {
+        self.link.peer = from;
+        self.link.options = agreed;
+        self.link.answered(now);
+        self.phase = Phase::Receiving;
+    }
+
+    /// Marks the block `ahead` places behind `base + 1` as returned, and decides on the ACK.
+    fn keep(&mut self, now: Instant, ahead: u64) {
+        self.kept |= 1 << ahead;
+        let run = self.kept.trailing_ones();
+        if run == 0 {
+            self.notice_gap(now);
+            return;
+        }
+        self.base = self.base.saturating_add(run.into());
+        self.kept = self.kept.checked_shr(run).unwrap_or(0);
+        self.gap = Gap::NONE;
+        let opened_at = core::mem::replace(&mut self.opened_at, Instant::NEVER);
+        if opened_at < Instant::NEVER {
+            self.link.retransmission.measured(now.saturating_duration_since(opened_at));
+        }
+        self.link.retransmission.progress();
+        let window_size = u64::from(self.link.params().window_size.get());
+        if self.is_whole() || self.base >= self.acknowledged.saturating_add(window_size) {
+            self.owed = Owed::Progress;
+            self.link.overdue_at = Instant::NEVER;
+            self.flight_over_at = Instant::NEVER;
+        } else {
+            self.link.await_answer(now);
+            let pause = if self.kept == 0 { self.pause() * TAIL_PAUSES } else { self.pause() };
+            self.flight_over_at = now + pause;
+        }
+    }
+
+    /// A block came that cannot close the hole behind `base`.
+    ///
+    /// It is answered once, with an ACK of the last block before it, as soon as reordering cannot
+    /// explain it any more, or when the flight is over.
+    fn notice_gap(&mut self, now: Instant) {
+        if self.gap.answered {
+            return;
+        }
+        self.gap.later = self.gap.later.saturating_add(1);
+        if self.gap.later > REORDERING {
+            self.gap.answered = true;
+            self.flight_over_at = Instant::NEVER;
+            self.owe(Owed::Repeat);
+        } else {
+            self.flight_over_at = now + self.pause();
+        }
+    }
+
+    /// A block came again: the sender has not got our ACK, or the network doubles packets.
+    fn handle_repeated_data<'d>(&mut self, now: Instant, wire: u16) -> Received<'d> {
+        self.link.count_duplicate();
+        let newest = wire == number_on_wire(self.base);
+        let lock_step = self.link.params().window_size.get() == 1;
+        match self.phase {
+            Phase::Lingering { .. } if newest => self.owe(Owed::Repeat),
+            Phase::Receiving if lock_step => self.owe(Owed::Repeat),
+            // With windows the flight is answered as a whole, when it is over.
+            Phase::Receiving if self.owed == Owed::Nothing => {
+                self.flight_over_at = now + self.pause();
+            }
+            Phase::Requesting { .. }
+            | Phase::Granting { .. }
+            | Phase::Receiving
+            | Phase::Lingering { .. }
+            | Phase::Closing(_)
+            | Phase::Over(_) => {}
+        }
+        ignored(Ignored::Duplicate)
+    }
+
+    fn poll_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        let owed = core::mem::replace(&mut self.owed, Owed::Nothing);
+        self.opened_at = match owed {
+            Owed::Nothing => return None,
+            Owed::Repeat => Instant::NEVER,
+            Owed::Progress => now,
+        };
+        if self.link.overdue_at == Instant::NEVER {
+            self.link.await_answer(now);
+        }
+        self.flight_over_at = Instant::NEVER;
+        self.acknowledged = self.base;
+        if self.is_whole() && !matches!(self.phase, Phase::Lingering { .. }) {
+            let linger = self.link.retransmission.timing().linger(self.params().timeout);
+            self.phase = Phase::Lingering { until: now + linger };
+        }
+        let ack = Packet::Ack { block: number_on_wire(self.base) };
+        ack.encode(out).map(Transmit::Packet)
+    }
+
+    /// Owes an ACK, unless a weightier one is owed already.
+    fn owe(&mut self, owed: Owed) {
+        if self.owed == Owed::Nothing {
+            self.owed = owed;
+        }
+    }
+
+    /// How long a flight may pause before it counts as over.
+    fn pause(&self) -> Duration {
+        let round_trip = self.link.retransmission.smoothed().unwrap_or_default();
+        (round_trip / 4).max(Duration::from_millis(1))
+    }
+
+    fn is_kept(&self, ahead: u64) -> bool {
+        ahead < AHEAD && self.kept & (1 << ahead) != 0
+    }
+
+    fn is_whole(&self) -> bool {
+        self.end == Some(self.base)
+    }
+
+    /// Whether a block is consistent with what is known of the file's end.
+    fn fits_the_end(&self, block: u64, is_last: bool) -> bool {
+        match self.end {
+            Some(last) => block < last,
+            None if is_last => {
+                let beyond = block.saturating_sub(self.base);
+                u32::try_from(beyond)
+                    .is_ok_and(|beyond| self.kept.checked_shr(beyond).unwrap_or(0) == 0)
+            }
+            None => true,
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        Summary { bytes: self.link.tally.bytes, params: self.link.params() }
+    }
+
+    fn misconduct<'d>(&mut self, misconduct: Misconduct) -> Verdict<'d> {
+        self.close(End::Failed(Failure::Protocol(misconduct)));
+        Verdict::Accepted
+    }
+
+    fn close(&mut self, end: End) {
+        self.phase = match end.farewell() {
+            Some(_) => Phase::Closing(end),
+            None => Phase::Over(end),
+        };
+    }
+}
+
+/// A flight that stops without a gap has lost its tail, or its sender is busy: it is given this
+/// many pauses.
+const TAIL_PAUSES: u32 = 8;
+
+fn ignored<'d>(why: Ignored) -> Received<'d> {
+    Received::Other(Verdict::Ignored(why))
+}

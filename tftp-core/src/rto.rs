@@ -1,0 +1,282 @@
+//! When to send again: the measured round trip (RFC 6298), the schedule of retransmissions, and
+//! its end.
+
+use core::time::Duration;
+
+use crate::options::Timeout;
+
+/// How patient a session is. Plain data; times are kept in milliseconds.
+///
+/// Before the peer has answered: retransmissions after [`opening`](Self::with_opening), twice that,
+/// and so on, [`opening_retries`](Self::with_opening) of them. This is also what bounds the bytes
+/// that go to an address which nobody has proved.
+///
+/// Afterwards the first retransmission comes after the measured time-out, which doubles up to
+/// [`ceiling`](Self::with_ceiling) without being counted; then come [`retries`](Self::with_retries)
+/// more, one `ceiling` apart, then two, four and so on. With the defaults a silent peer is kept for
+/// more than 60 seconds: boot loaders stop answering while their console is busy.
+///
+/// A negotiated `timeout` is the retransmission interval instead (RFC 2349), for as many times as
+/// it takes to be as patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timing {
+    opening_ms: u32,
+    ceiling_ms: u32,
+    linger_ms: u32,
+    opening_retries: u8,
+    retries: u8,
+}
+
+impl Timing {
+    /// A server's: five retransmissions of the first packet, beginning after a second; a ceiling
+    /// of one second; six retries; ten seconds of lingering.
+    pub const SERVER: Self = Self {
+        opening_ms: 1000,
+        ceiling_ms: 1000,
+        linger_ms: 10_000,
+        opening_retries: 5,
+        retries: 6,
+    };
+
+    /// A client's: like a server's, but the request is sent four times within eight seconds, so
+    /// that the whole ladder of options takes less than 30, and it lingers for half a second.
+    pub const CLIENT: Self = Self { linger_ms: 500, opening_retries: 3, ..Self::SERVER };
+
+    /// Changes the first interval before the peer has answered, and the number of retransmissions.
+    pub fn with_opening(mut self, first: Duration, retries: u8) -> Self {
+        self.opening_ms = millis(first).max(1);
+        self.opening_retries = retries;
+        self
+    }
+
+    /// Changes the ceiling of the measured time-out; at least [`FLOOR`].
+    pub fn with_ceiling(mut self, ceiling: Duration) -> Self {
+        self.ceiling_ms = millis(ceiling.max(FLOOR));
+        self
+    }
+
+    /// Changes the number of retransmissions that count.
+    pub fn with_retries(mut self, retries: u8) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Changes how long a receiver stays to repeat its last ACK. A negotiated `timeout` that is
+    /// longer counts instead.
+    pub fn with_linger(mut self, linger: Duration) -> Self {
+        self.linger_ms = millis(linger);
+        self
+    }
+
+    pub(crate) fn linger(&self, negotiated: Option<Timeout>) -> Duration {
+        let linger = Duration::from_millis(self.linger_ms.into());
+        negotiated.map_or(linger, |timeout| interval(timeout).max(linger))
+    }
+
+    fn opening(&self) -> Duration {
+        Duration::from_millis(self.opening_ms.into())
+    }
+
+    fn ceiling(&self) -> Duration {
+        Duration::from_millis(self.ceiling_ms.into())
+    }
+}
+
+/// The shortest measured time-out. Long enough for a busy peer to be scheduled, short enough that
+/// a lost datagram on a local network goes unnoticed.
+pub const FLOOR: Duration = Duration::from_millis(20);
+
+/// How long a silent peer is kept at least when it has chosen the interval itself.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One session's estimate of the round trip, and where it stands in the schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Retransmission {
+    timing: Timing,
+    smoothed: Option<Micros>,
+    variation: Micros,
+    /// The smallest round trip of a whole window.
+    smallest: Option<Micros>,
+    /// Doublings of the estimate that stay until there is a new sample (Karn's rule, second half).
+    backed_off: u8,
+    /// Time-outs in a row without progress.
+    attempt: u8,
+    proved: bool,
+}
+
+impl Retransmission {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            smoothed: None,
+            variation: Micros::from(Duration::ZERO),
+            smallest: None,
+            backed_off: 0,
+            attempt: 0,
+            proved: false,
+        }
+    }
+
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// The smoothed round trip, once measured.
+    pub(crate) fn smoothed(&self) -> Option<Duration> {
+        self.smoothed.map(Duration::from)
+    }
+
+    /// The smallest round trip of a whole window, once measured.
+    pub(crate) fn smallest(&self) -> Option<Duration> {
+        self.smallest.map(Duration::from)
+    }
+
+    /// A round trip was measured on packets that were sent once (Karn's rule, first half).
+    pub(crate) fn measured(&mut self, trip: Duration) {
+        // RFC 6298 section 2: alpha is 1/8, beta is 1/4.
+        let (smoothed, variation) = match self.smoothed() {
+            None => (trip, trip / 2),
+            Some(smoothed) => {
+                let variation = Duration::from(self.variation);
+                (smoothed / 8 * 7 + trip / 8, variation / 4 * 3 + smoothed.abs_diff(trip) / 4)
+            }
+        };
+        self.smoothed = Some(smoothed.into());
+        self.variation = variation.into();
+        self.backed_off = 0;
+    }
+
+    /// The same for a window of data, whose round trip includes the time to send the window.
+    pub(crate) fn measured_window(&mut self, trip: Duration) {
+        self.measured(trip);
+        let trip = Micros::from(trip);
+        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
+    }
+
+    /// The peer has shown by a correct answer that it is there.
+    pub(crate) fn progress(&mut self) {
+        if self.proved {
+            self.backed_off = self.backed_off.saturating_add(self.attempt).min(MAX_DOUBLINGS);
+        }
+        self.proved = true;
+        self.attempt = 0;
+    }
+
+    pub(crate) fn is_proved(&self) -> bool {
+        self.proved
+    }
+
+    /// Whether what is on its way was sent more than once.
+    pub(crate) fn is_repeating(&self) -> bool {
+        self.attempt > 0
+    }
+
+    /// The timer went off. Returns whether to send again; `false` is the end.
+    pub(crate) fn expired(&mut self, negotiated: Option<Timeout>) -> bool {
+        self.attempt = self.attempt.saturating_add(1);
+        self.attempt <= self.most(negotiated)
+    }
+
+    /// Whether one more first packet may go to a peer that has proved nothing, ahead of the timer.
+    pub(crate) fn spare_attempt(&mut self) -> bool {
+        let spare = self.attempt < self.timing.opening_retries;
+        self.attempt = self.attempt.saturating_add(u8::from(spare));
+        spare
+    }
+
+    /// How long to wait for an answer to what was just sent.
+    pub(crate) fn wait(&self, negotiated: Option<Timeout>) -> Duration {
+        match (self.proved, negotiated) {
+            (false, _) => {
+                let first = self.opening(negotiated);
+                if self.attempt < self.timing.opening_retries {
+                    doubled(first, self.attempt)
+                } else {
+                    first
+                }
+            }
+            (true, Some(timeout)) => interval(timeout),
+            (true, None) => {
+                let free = self.uncounted();
+                match self.attempt.checked_sub(free) {
+                    None => doubled(self.estimate(), self.attempt),
+                    Some(counted) if counted < self.timing.retries => {
+                        doubled(self.ceiling().max(self.estimate()), counted)
+                    }
+                    Some(_) => self.ceiling().max(self.estimate()),
+                }
+            }
+        }
+    }
+
+    /// The first interval before the peer has answered.
+    pub(crate) fn opening(&self, negotiated: Option<Timeout>) -> Duration {
+        negotiated.map_or(self.timing.opening(), interval)
+    }
+
+    /// Retransmissions in a row before the end.
+    fn most(&self, negotiated: Option<Timeout>) -> u8 {
+        match (self.proved, negotiated) {
+            (false, _) => self.timing.opening_retries,
+            (true, Some(timeout)) => {
+                let patient = PATIENCE.as_secs().div_ceil(timeout.seconds().into());
+                self.timing.retries.max(u8::try_from(patient).unwrap_or(u8::MAX))
+            }
+            (true, None) => self.timing.retries.saturating_add(self.uncounted()),
+        }
+    }
+
+    /// Doublings of the estimate that stay below the ceiling.
+    fn uncounted(&self) -> u8 {
+        let (estimate, ceiling) = (self.estimate(), self.ceiling());
+        (0..32).find(|&times| doubled(estimate, times) >= ceiling).unwrap_or(0)
+    }
+
+    /// RFC 6298 section 2: SRTT + 4 * RTTVAR, between the floor and the ceiling.
+    fn estimate(&self) -> Duration {
+        let measured = match self.smoothed() {
+            Some(smoothed) => {
+                smoothed.saturating_add(Duration::from(self.variation).saturating_mul(4))
+            }
+            None => self.timing.opening(),
+        };
+        doubled(measured.max(FLOOR).min(self.ceiling()), self.backed_off)
+    }
+
+    /// The ceiling gives way to two round trips: a path slower than it would otherwise have every
+    /// window sent twice.
+    fn ceiling(&self) -> Duration {
+        self.timing.ceiling().max(self.smoothed().unwrap_or_default().saturating_mul(2))
+    }
+}
+
+/// A duration of up to 71 minutes in four bytes: sessions are small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Micros(u32);
+
+impl From<Duration> for Micros {
+    fn from(duration: Duration) -> Self {
+        Self(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Micros> for Duration {
+    fn from(micros: Micros) -> Self {
+        Self::from_micros(micros.0.into())
+    }
+}
+
+/// Bounds the back-off that outlives a time-out; the schedule itself never gets this far.
+const MAX_DOUBLINGS: u8 = 6;
+
+fn doubled(duration: Duration, times: u8) -> Duration {
+    duration.saturating_mul(1u32.checked_shl(times.into()).unwrap_or(u32::MAX))
+}
+
+fn interval(timeout: Timeout) -> Duration {
+    Duration::from_secs(timeout.seconds().into())
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

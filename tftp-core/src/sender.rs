@@ -1,0 +1,468 @@
+//! The half that sends the file: a server that answers RRQ, or a client that asked with WRQ.
+//!
+//! ```text
+//!  request()──► Requesting ──OACK / ACK 0──┐
+//!                                          ├──► Sending ──ACK of the last block──► Over(Done)
+//!  reply()────► Granting ───ACK 0──────────┤
+//!    └───────── no option granted ─────────┘
+//!
+//!  from any of them: ERROR received ──► Over(Failed);   abort, misconduct, giving up ──► Closing
+//!  Closing ──ERROR polled──► Over
+//! ```
+//!
+//! In `Sending` three block numbers say it all: every block up to `base` is acknowledged, `next` is
+//! planned next, and nothing above `high` was ever sent. An ACK moves `base` and puts `next` right
+//! behind it; a time-out puts `next` back behind `base`. A plan is whatever lies between `next` and
+//! the window's end.
+
+use core::net::SocketAddr;
+
+use crate::{
+    burst::{Burst, number_from_wire},
+    error::{ErrorCode, Failure, Misconduct},
+    link::{End, Link, Origin, encode_error, judge_stranger},
+    negotiate,
+    options::Options,
+    rto::Timing,
+    session::{Ignored, Params, Stats, Status, Summary, Transmit, Verdict},
+    time::Instant,
+    wire::{OptionAck, Packet, SMALL_PACKET, encode_option_ack},
+};
+
+/// Sends one file to one peer. See the [canonical loop](crate#the-canonical-loop).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sender {
+    link: Link,
+    phase: Phase,
+    /// The length of the file in bytes; unknown for pipes until their end.
+    len: Option<u64>,
+    /// All blocks up to this one are acknowledged.
+    base: u64,
+    /// The block to plan next.
+    next: u64,
+    /// The highest block that was ever sent.
+    high: u64,
+    flight: Flight,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// Client: the request is to be sent (`due`) or awaits its answer.
+    Requesting {
+        due: bool,
+    },
+    /// Server: the OACK is to be sent (`due`) or awaits ACK 0.
+    Granting {
+        due: bool,
+    },
+    Sending,
+    /// An ERROR is to be polled.
+    Closing(End),
+    Over(End),
+}
+
+/// The blocks between `base` and `next`: what is on its way since the window was last begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Flight {
+    /// When the first of them was committed; `None` before that.
+    began: Option<Instant>,
+    /// The first block among them that had not been sent before. Only an ACK from there on
+    /// measures a round trip (Karn's rule).
+    fresh: u64,
+    /// A repeated ACK has made this window begin again; it does so once.
+    repeated: bool,
+}
+
+impl Flight {
+    const NONE: Self = Self { began: None, fresh: 0, repeated: false };
+}
+
+impl Sender {
+    /// A server's answer to a read request: opens with OACK, or with DATA 1 where `answer` is
+    /// empty.
+    ///
+    /// `peer` is where the request came from, `answer` what
+    /// [`Limits::answer`](crate::Limits::answer) granted, `len` the bytes that will be sent;
+    /// `None` where only reading shows the end (pipes, netascii): use [`Burst::end_after`].
+    pub fn reply(
+        now: Instant,
+        peer: SocketAddr,
+        answer: Options,
+        len: Option<u64>,
+        timing: Timing,
+    ) -> Self {
+        let phase = if answer.is_empty() { Phase::Sending } else { Phase::Granting { due: true } };
+        Self::new(now, peer, answer, len, timing, phase)
+    }
+
+    /// A client's write request: opens with the request, which the caller has encoded and sends on
+    /// [`Transmit::Request`].
+    ///
+    /// `server` is the address that requests go to; the transfer's port is learnt from the first
+    /// valid answer. `asked` are the request's options.
+    pub fn request(
+        now: Instant,
+        server: SocketAddr,
+        asked: Options,
+        len: Option<u64>,
+        timing: Timing,
+    ) -> Self {
+        Self::new(now, server, asked, len, timing, Phase::Requesting { due: true })
+    }
+
+    fn new(
+        now: Instant,
+        peer: SocketAddr,
+        options: Options,
+        len: Option<u64>,
+        timing: Timing,
+        phase: Phase,
+    ) -> Self {
+        let link = Link::new(now, peer, options, timing);
+        Self { link, phase, len, base: 0, next: 1, high: 0, flight: Flight::NONE }
+    }
+
+    /// Takes a datagram that arrived. Never fails: what is no business of the session changes
+    /// nothing, not even a timer.
+    pub fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d [u8],
+    ) -> Verdict<'d> {
+        let tid_known = match self.phase {
+            Phase::Requesting { .. } => false,
+            Phase::Granting { .. } | Phase::Sending => true,
+            Phase::Closing(_) | Phase::Over(_) => return Verdict::Ignored(Ignored::Over),
+        };
+        match self.link.origin(from, tid_known) {
+            Origin::Peer | Origin::Candidate => {}
+            Origin::Stranger => return judge_stranger(from, datagram),
+        }
+        match Packet::parse(datagram) {
+            Ok(Packet::Ack { block }) => self.handle_ack(now, from, block),
+            Ok(Packet::OptionAck(oack)) => self.handle_option_ack(now, from, oack),
+            Ok(Packet::Error { code, message }) => {
+                self.phase = Phase::Over(End::Failed(self.link.peer_error(code)));
+                Verdict::PeerError { code, message }
+            }
+            Ok(Packet::Request(_) | Packet::Data { .. }) => Verdict::Ignored(Ignored::Unexpected),
+            Err(malformed) => Verdict::Ignored(Ignored::Malformed(malformed)),
+        }
+    }
+
+    /// Server: a byte-identical request came again from the same peer. It is the same transfer, and
+    /// as long as the peer has acknowledged nothing its answer may be repeated.
+    pub fn handle_repeated_request(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Granting { due } => *due |= self.link.repeat_answer(now),
+            Phase::Sending if self.base == 0 => {
+                if self.link.repeat_answer(now) {
+                    self.begin_window();
+                }
+            }
+            Phase::Requesting { .. } | Phase::Sending | Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// Takes the time. Before [`poll_timeout`](Self::poll_timeout) is due nothing happens.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if !self.link.is_overdue(now) {
+            return;
+        }
+        let again = self.link.try_again();
+        match self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending
+                if !again && !self.is_proved() =>
+            {
+                self.close(End::Failed(Failure::NoAnswer));
+            }
+            Phase::Requesting { ref mut due } | Phase::Granting { ref mut due } => {
+                *due = true;
+                self.link.count_repeat();
+            }
+            Phase::Sending if again => self.begin_window(),
+            Phase::Sending if self.all_sent() => self.close(End::Unconfirmed),
+            Phase::Sending => self.close(End::Failed(Failure::TimedOut)),
+            Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// Confirms that the packets of a burst were sent at `now`. A burst that is no longer the plan,
+    /// because something was handled in between, is ignored: its blocks come again.
+    pub fn commit(&mut self, now: Instant, burst: Burst) {
+        let current = matches!(self.phase, Phase::Sending)
+            && self
+                .plan()
+                .is_some_and(|plan| plan.first == burst.first && plan.count >= burst.count);
+        if !current {
+            return;
+        }
+        if self.len.is_none() {
+            self.len = burst.file_len;
+        }
+        if self.flight.began.is_none() {
+            self.flight.began = Some(now);
+            self.flight.fresh = self.high.saturating_add(1);
+        }
+        let count = u64::from(burst.count);
+        let repeated = self.high.saturating_add(1).saturating_sub(burst.first).min(count);
+        let tally = &mut self.link.tally;
+        tally.blocks = tally.blocks.saturating_add(count);
+        tally.retransmissions = tally.retransmissions.saturating_add(repeated);
+        self.next = burst.first.saturating_add(count);
+        self.high = self.high.max(self.next.saturating_sub(1));
+        if self.plan().is_none() {
+            self.link.await_answer(now);
+        }
+    }
+
+    /// Ends the session: an ERROR with this code and text is polled next. Printable ASCII, at most
+    /// 511 bytes. Nothing happens where the session is over already.
+    pub fn abort(&mut self, code: ErrorCode, text: &'static str) {
+        let end = End::Failed(Failure::Aborted { code, text });
+        match self.phase {
+            // Nobody has answered: there is no transfer, and no TID to send an ERROR to.
+            Phase::Requesting { .. } => self.phase = Phase::Over(end),
+            Phase::Granting { .. } | Phase::Sending => self.close(end),
+            Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// What to send now, if anything. Poll until `None`; a burst comes again until it is committed.
+    ///
+    /// # Panics
+    /// When `out` is shorter than [`SMALL_PACKET`] bytes.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        assert!(out.len() >= SMALL_PACKET, "the buffer for small packets is too short");
+        match &mut self.phase {
+            Phase::Requesting { due } => core::mem::take(due).then(|| {
+                self.link.await_answer(now);
+                Transmit::Request
+            }),
+            Phase::Granting { due } => core::mem::take(due).then(|| {
+                self.link.await_answer(now);
+                Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))
+            }),
+            Phase::Sending => self.plan().map(Transmit::Burst),
+            Phase::Closing(end) => {
+                let end = *end;
+                self.phase = Phase::Over(end);
+                let (code, text) = end.farewell()?;
+                Some(Transmit::Packet(encode_error(code, text, out)))
+            }
+            Phase::Over(_) => None,
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout). [`Instant::NEVER`] while something
+    /// waits to be polled or committed. `None`: the session is over, drop it.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Over(_) => None,
+            Phase::Closing(_) => Some(Instant::NEVER),
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending => {
+                Some(self.link.overdue_at)
+            }
+        }
+    }
+
+    /// Where the session stands.
+    pub fn status(&self) -> Status {
+        match self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } => Status::Opening,
+            Phase::Sending => Status::Active(self.link.params()),
+            Phase::Closing(end) | Phase::Over(end) => match end {
+                End::Done => Status::Done(self.summary()),
+                End::Unconfirmed => Status::Unconfirmed(self.summary()),
+                End::Failed(failure) => Status::Failed(failure),
+            },
+        }
+    }
+
+    /// Where transmits go. For a client the port changes with the server's first answer.
+    pub fn peer(&self) -> SocketAddr {
+        self.link.peer
+    }
+
+    /// Whether the peer has answered anything yet: until then its address may be forged.
+    pub fn is_proved(&self) -> bool {
+        self.link.is_proved()
+    }
+
+    /// Bytes of the file that the peer has acknowledged. No burst asks for any of them again: a
+    /// source that cannot be read twice may forget them.
+    pub fn acknowledged(&self) -> u64 {
+        let bytes = self.base.saturating_mul(self.block_size());
+        self.len.map_or(bytes, |len| bytes.min(len))
+    }
+
+    /// What has been agreed on so far; before the opening is over, what was asked for or granted.
+    pub fn params(&self) -> Params {
+        self.link.params()
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> Stats {
+        Stats { bytes: self.acknowledged(), ..self.link.stats() }
+    }
+
+    fn handle_ack<'d>(&mut self, now: Instant, from: SocketAddr, block: u16) -> Verdict<'d> {
+        match self.phase {
+            // RFC 2347: a server that does not know options answers as if there were none.
+            Phase::Requesting { .. } if block == 0 => {
+                self.link.options = Options::NONE;
+                self.opened(now, from)
+            }
+            Phase::Granting { .. } if block == 0 => self.opened(now, from),
+            Phase::Sending => self.acknowledge(now, number_from_wire(block, self.base)),
+            Phase::Requesting { .. }
+            | Phase::Granting { .. }
+            | Phase::Closing(_)
+            | Phase::Over(_) => Verdict::Ignored(Ignored::Unexpected),
+        }
+    }
+
+    fn handle_option_ack<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        oack: OptionAck<'_>,
+    ) -> Verdict<'d> {
+        let Phase::Requesting { .. } = self.phase else {
+            return Verdict::Ignored(Ignored::Unexpected);
+        };
+        match negotiate::accept(&self.link.options, oack) {
+            Ok(agreed) => {
+                self.link.options = agreed;
+                self.opened(now, from)
+            }
+            Err(misconduct) => {
+                self.link.peer = from;
+                self.misconduct(misconduct)
+            }
+        }
+    }
+
+    /// The opening packet was answered; the answer's source is the peer's TID from now on.
+    fn opened<'d>(&mut self, now: Instant, from: SocketAddr) -> Verdict<'d> {
+        self.link.peer = from;
+        self.link.answered(now);
+        self.phase = Phase::Sending;
+        self.begin_window();
+        Verdict::Accepted
+    }
+
+    /// Takes an ACK of `block`: the first number at or above `base` that the wire's 16 bits can
+    /// mean. One above `high` is an old ACK or nonsense.
+    fn acknowledge<'d>(&mut self, now: Instant, block: u64) -> Verdict<'d> {
+        if block > self.high {
+            return Verdict::Ignored(Ignored::Unexpected);
+        }
+        if block == self.base {
+            return self.acknowledge_again(now);
+        }
+        let whole_flight = block.saturating_add(1) == self.next;
+        if whole_flight
+            && block >= self.flight.fresh
+            && let Some(began) = self.flight.began
+        {
+            let trip = now.saturating_duration_since(began);
+            self.link.retransmission.measured_window(trip);
+        }
+        self.link.retransmission.progress();
+        self.base = block;
+        if Some(block) == self.last_block() {
+            self.phase = Phase::Over(End::Done);
+        } else {
+            // RFC 7440 section 4: an ACK inside the window means that the blocks behind it are
+            // missing; the next window begins right after it. In lock-step there is no inside.
+            self.begin_window();
+        }
+        Verdict::Accepted
+    }
+
+    /// Takes an ACK that was seen before.
+    ///
+    /// RFC 1123 section 4.2.3.1 forbids to answer one with DATA, which would double every packet
+    /// for the rest of the transfer. In lock-step this is absolute. With windows the receiver has
+    /// no other way to say that the first block of a window is missing: there a repeated ACK begins
+    /// the window again, once, and only when it comes so late that it can be about this window.
+    fn acknowledge_again<'d>(&mut self, now: Instant) -> Verdict<'d> {
+        self.link.count_duplicate();
+        let windowed = self.link.params().window_size.get() > 1;
+        let smallest = self.link.retransmission.smallest();
+        let late = self
+            .flight
+            .began
+            .zip(smallest)
+            .is_some_and(|(began, smallest)| now >= began + smallest);
+        if !(windowed && late) || self.flight.repeated {
+            return Verdict::Ignored(Ignored::Duplicate);
+        }
+        self.begin_window();
+        self.flight.repeated = true;
+        Verdict::Accepted
+    }
+
+    /// Plans from right behind `base` again.
+    fn begin_window(&mut self) {
+        self.next = self.base.saturating_add(1);
+        self.flight = Flight::NONE;
+        self.link.overdue_at = Instant::NEVER;
+    }
+
+    /// The blocks that may be sent now.
+    fn plan(&self) -> Option<Burst> {
+        let params = self.link.params();
+        let window_end = self.base.saturating_add(params.window_size.get().into());
+        let end = self.last_block().map_or(window_end, |last| last.min(window_end));
+        let count = end.saturating_add(1).checked_sub(self.next).filter(|&count| count > 0)?;
+        let block_size = params.block_size.get();
+        let last_len = match self.len {
+            Some(len) if Some(end) == self.last_block() => {
+                u16::try_from(len % u64::from(block_size)).unwrap_or(0)
+            }
+            _ => block_size,
+        };
+        Some(Burst {
+            first: self.next,
+            count: u16::try_from(count).unwrap_or(u16::MAX),
+            block_size,
+            last_len,
+            file_len: None,
+        })
+    }
+
+    /// The file's last block: the one that is not full, and empty if need be.
+    fn last_block(&self) -> Option<u64> {
+        self.len.map(|len| (len / self.block_size()).saturating_add(1))
+    }
+
+    fn all_sent(&self) -> bool {
+        self.last_block().is_some_and(|last| self.high >= last)
+    }
+
+    fn block_size(&self) -> u64 {
+        self.link.params().block_size.get().into()
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            bytes: self.len.unwrap_or_else(|| self.acknowledged()),
+            params: self.link.params(),
+        }
+    }
+
+    fn misconduct<'d>(&mut self, misconduct: Misconduct) -> Verdict<'d> {
+        self.close(End::Failed(Failure::Protocol(misconduct)));
+        Verdict::Accepted
+    }
+
+    fn close(&mut self, end: End) {
+        self.phase = match end.farewell() {
+            Some(_) => Phase::Closing(end),
+            None => Phase::Over(end),
+        };
+    }
+}

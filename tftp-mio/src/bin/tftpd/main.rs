@@ -1,0 +1,142 @@
+//! `tftpd`: serves a folder until it is told to stop.
+
+mod args;
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+    thread,
+};
+
+use clap::Parser;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use tftp_mio::{
+    server::{BindError, Config, Server, Stopper},
+    storage::{Folder, WritePolicy},
+};
+use tracing::Level;
+
+use args::Args;
+
+/// Stopped as asked.
+const STOPPED: u8 = 0;
+/// Failed while starting or running.
+const FAILED: u8 = 1;
+/// Wrong usage or configuration, as clap has it too.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log(&args);
+    ExitCode::from(serve(&args))
+}
+
+fn serve(args: &Args) -> u8 {
+    let root = match args.root.canonicalize() {
+        Ok(root) => root,
+        Err(error) => {
+            eprintln!("tftpd: cannot serve {}: {error}", args.root.display());
+            return USAGE;
+        }
+    };
+    let folder = match Folder::open(&root, args.write_policy()) {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("tftpd: cannot serve {}: {error}", root.display());
+            return USAGE;
+        }
+    };
+    let config = args.config();
+    let server = match Server::bind(&config, Box::new(folder)) {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("tftpd: {error}{}", advice(&error));
+            return FAILED;
+        }
+    };
+    if let Err(error) = stop_on_signals(server.stopper()) {
+        eprintln!("tftpd: cannot watch for signals: {error}");
+        return FAILED;
+    }
+    let uploads = match args.write_policy() {
+        WritePolicy::Never => "read-only",
+        WritePolicy::Create => "uploads under new names",
+        WritePolicy::Overwrite => "uploads may replace files",
+    };
+    tracing::info!("serving {} ({uploads}), {}", root.display(), how(&server, &config));
+    match server.run() {
+        Ok(()) => {
+            tracing::info!("stopped");
+            STOPPED
+        }
+        Err(error) => {
+            eprintln!("tftpd: the poll loop failed: {error}");
+            FAILED
+        }
+    }
+}
+
+/// Where and how, for the start line.
+fn how(server: &Server, config: &Config) -> String {
+    let addresses: Vec<String> = server.local_addrs().iter().map(ToString::to_string).collect();
+    format!(
+        "listening on {}; transfer ports {}-{}, blksize up to {}, windowsize up to {}",
+        addresses.join(", "),
+        config.ports.start(),
+        config.ports.end(),
+        config.limits.max_block_size.get(),
+        config.limits.max_window_size.get(),
+    )
+}
+
+/// What to do about a socket that cannot be bound.
+fn advice(error: &BindError) -> String {
+    let BindError::Listen { address, source } = error else { return String::new() };
+    match source.kind() {
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            "\nPorts below 1024 need privileges. Run tftpd as root, or give the program the right \
+             once with\n  setcap cap_net_bind_service=+ep $(command -v tftpd)\nor take another \
+             port, such as --listen '{}'",
+            std::net::SocketAddr::new(address.ip(), 6969)
+        ),
+        io::ErrorKind::AddrInUse => {
+            "\nAnother program listens there. `ss -ulnp` shows which; --listen takes another \
+             address or port."
+                .into()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "\nNo interface of this machine has that address.".into()
+        }
+        _ => String::new(),
+    }
+}
+
+/// TERM and INT stop the server, a second one at once.
+fn stop_on_signals(stopper: Stopper) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    thread::Builder::new().name("tftpd-signals".into()).spawn(move || {
+        for _ in signals.forever() {
+            stopper.stop();
+        }
+    })?;
+    Ok(())
+}
+
+fn start_log(args: &Args) {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => Level::WARN,
+        (false, 0) => Level::INFO,
+        (false, 1) => Level::DEBUG,
+        (false, _) => Level::TRACE,
+    };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(level)
+        .with_ansi(colour)
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,304 @@
+//! One attempt at a transfer: one request, one socket, until it is over one way or the other.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant as StdInstant},
+};
+
+use mio::{Events, Interest, Poll, Token, net::UdpSocket};
+use tftp_core::{
+    ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, UNKNOWN_TID,
+    Verdict,
+};
+
+use super::{Canceller, Progress, Report, Settings, TransferError, error_of};
+use crate::{
+    clock::Clock,
+    socket::{DATAGRAM, bind_transfer, enlarge_receive_buffer},
+    transfer::{Content, Pumped, Scratch, Transfer},
+};
+
+/// The token of the canceller's waker.
+pub(super) const WAKE: Token = Token(1);
+
+const SOCKET: Token = Token(0);
+
+/// How often progress is told, and how long an unnoticed cancellation may take.
+const TICK: Duration = Duration::from_millis(100);
+
+pub(super) struct Attempt<'a> {
+    pub(super) poll: &'a mut Poll,
+    pub(super) canceller: &'a Canceller,
+    pub(super) server: SocketAddr,
+    pub(super) request: Request<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) progress: &'a mut dyn FnMut(Progress),
+}
+
+/// A transfer that has moved its file.
+pub(super) struct Finished {
+    pub(super) report: Report,
+    /// The thread that repeats the last ACK if need be.
+    pub(super) lingering: Option<JoinHandle<()>>,
+}
+
+/// A transfer that has not.
+pub(super) struct Failed {
+    pub(super) error: TransferError,
+    /// The request itself was refused or not answered, and the content is untouched.
+    pub(super) opening: Option<(Failure, Content)>,
+}
+
+impl From<TransferError> for Failed {
+    fn from(error: TransferError) -> Self {
+        Self { error, opening: None }
+    }
+}
+
+/// The socket and the machine of an attempt.
+struct Running {
+    clock: Clock,
+    socket: UdpSocket,
+    transfer: Transfer,
+    scratch: Scratch,
+    inbox: Box<[u8]>,
+    /// What the server's ERROR said.
+    peer_error: Option<Vec<u8>>,
+}
+
+impl Attempt<'_> {
+    pub(super) fn run(mut self, content: Content) -> Result<Finished, Failed> {
+        let mut datagram = [0; Request::MAX_LEN];
+        let len = self.request.encode(&mut datagram).map_err(TransferError::from)?;
+        if self.canceller.is_cancelled() {
+            return Err(TransferError::Cancelled.into());
+        }
+        let socket = self.bind().map_err(TransferError::Network)?;
+        if matches!(content, Content::Sink(_)) {
+            enlarge_receive_buffer(&socket).map_err(TransferError::Network)?;
+        }
+        let size = match &content {
+            Content::Source(source) => source.size(),
+            Content::Sink(_) => None,
+        };
+        let clock = Clock::start();
+        let transfer = self.open(clock.now(), content).with_request(&datagram[..len]);
+        let mut running = Running {
+            clock,
+            socket,
+            transfer,
+            scratch: Scratch::new(),
+            inbox: vec![0; DATAGRAM].into(),
+            peer_error: None,
+        };
+        self.poll
+            .registry()
+            .register(&mut running.socket, SOCKET, Interest::READABLE | Interest::WRITABLE)
+            .map_err(TransferError::Network)?;
+        let outcome = self.drive(&mut running, size);
+        let deregistered = self.poll.registry().deregister(&mut running.socket);
+        outcome.and(deregistered).map_err(TransferError::Network)?;
+        (self.progress)(running.progress(size));
+        running.conclude()
+    }
+
+    /// A socket on a port that was not used before: the server may still send to the last one.
+    fn bind(&self) -> io::Result<UdpSocket> {
+        let ip: IpAddr = match self.server {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let Some(ports) = &self.settings.local_ports else {
+            return bind_transfer(SocketAddr::new(ip, 0));
+        };
+        let mut result = Err(io::Error::from(io::ErrorKind::AddrInUse));
+        for port in ports.clone() {
+            result = bind_transfer(SocketAddr::new(ip, port));
+            match &result {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                _ => break,
+            }
+        }
+        result
+    }
+
+    fn open(&self, now: Instant, content: Content) -> Transfer {
+        let (server, asked) = (self.server, self.request.options);
+        let timing = Timing::CLIENT.with_retries(self.settings.retries);
+        match content {
+            Content::Source(source) => {
+                let machine = Sender::request(now, server, asked, source.size(), timing);
+                Transfer::sending(machine, source)
+            }
+            Content::Sink(sink) => {
+                let order = if sink.seekable() { Order::Any } else { Order::Strict };
+                Transfer::receiving(Receiver::request(now, server, asked, order, timing), sink)
+            }
+        }
+    }
+
+    /// The poll loop, until the transfer is over or only lingers.
+    fn drive(&mut self, running: &mut Running, size: Option<u64>) -> io::Result<()> {
+        let mut events = Events::with_capacity(8);
+        let mut told = StdInstant::now();
+        (self.progress)(running.progress(size));
+        loop {
+            running.pump();
+            if running.is_settled() {
+                return Ok(());
+            }
+            if let Some(error) = running.transfer.take_send_error()
+                && matches!(running.transfer.status(), Status::Opening)
+            {
+                return Err(error);
+            }
+            let sleep = running.sleep().map_or(TICK, |sleep| sleep.min(TICK));
+            match self.poll.poll(&mut events, Some(sleep)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            }
+            if self.canceller.is_cancelled() {
+                running.transfer.abort(ErrorCode::NOT_DEFINED, "cancelled by the user");
+                continue;
+            }
+            running.receive();
+            running.expire();
+            if told.elapsed() >= TICK {
+                told = StdInstant::now();
+                (self.progress)(running.progress(size));
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Takes everything that waits in the socket.
+    fn receive(&mut self) {
+        loop {
+            let (len, from) = match self.socket.recv_from(&mut self.inbox) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    // ICMP told that a packet did not arrive. The timer decides what that means.
+                    tracing::debug!(%error, "receive failed");
+                    return;
+                }
+            };
+            let now = self.clock.now();
+            let (verdict, whole) = self.transfer.handle_datagram(now, from, &self.inbox[..len]);
+            match verdict {
+                Verdict::Accepted => {}
+                Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
+                Verdict::Stray => {
+                    if let Err(error) = self.socket.send_to(UNKNOWN_TID, from) {
+                        tracing::debug!(%from, %error, "an ERROR could not be sent");
+                    }
+                }
+                Verdict::PeerError { message, .. } => self.peer_error = Some(message.to_vec()),
+            }
+            if let Some(sink) = whole {
+                self.transfer.finished(sink.finish());
+            }
+            self.pump();
+            if self.is_settled() {
+                return;
+            }
+        }
+    }
+
+    /// Sends what there is to send. A full socket wakes the loop once it has room.
+    fn pump(&mut self) {
+        let now = self.clock.now();
+        let (Pumped::Idle | Pumped::Blocked) =
+            self.transfer.pump(now, &self.socket, &mut self.scratch);
+    }
+
+    fn expire(&mut self) {
+        self.transfer.handle_timeout(self.clock.now());
+    }
+
+    /// How long nothing happens by itself; `None` for ever.
+    fn sleep(&self) -> Option<Duration> {
+        let deadline = self.transfer.poll_timeout().filter(|&at| at < Instant::NEVER)?;
+        Some(deadline.saturating_duration_since(self.clock.now()))
+    }
+
+    /// Whether the caller can be told how it went.
+    fn is_settled(&self) -> bool {
+        self.transfer.poll_timeout().is_none()
+            || matches!(self.transfer.status(), Status::Lingering(_))
+    }
+
+    fn progress(&self, size: Option<u64>) -> Progress {
+        let total = size.or(self.transfer.params().transfer_size.filter(|&bytes| bytes > 0));
+        Progress { bytes: self.transfer.stats().bytes, total }
+    }
+
+    /// What the caller is told.
+    fn conclude(self) -> Result<Finished, Failed> {
+        let counted = self.transfer.stats();
+        let status = self.transfer.status();
+        let (Status::Done(summary) | Status::Lingering(summary) | Status::Unconfirmed(summary)) =
+            status
+        else {
+            return Err(self.fail(status));
+        };
+        let report = Report {
+            bytes: summary.bytes,
+            duration: self.clock.now().saturating_duration_since(Instant::ZERO),
+            options: summary.params.options,
+            retransmissions: counted.retransmissions,
+            asked_again: false,
+            unconfirmed: matches!(status, Status::Unconfirmed(_)),
+        };
+        let lingering = matches!(status, Status::Lingering(_)).then(|| {
+            thread::Builder::new().name("tftp-linger".into()).spawn(move || self.linger())
+        });
+        // Without a thread the last ACK is not repeated; the file is complete all the same.
+        Ok(Finished { report, lingering: lingering.and_then(Result::ok) })
+    }
+
+    fn fail(mut self, status: Status) -> Failed {
+        if let Some(error) = self.transfer.take_content_error() {
+            return TransferError::Local(error).into();
+        }
+        let Status::Failed(failure) = status else {
+            return TransferError::TimedOut.into();
+        };
+        let error = error_of(failure, self.peer_error.take());
+        let content = self.transfer.into_content();
+        Failed { error, opening: content.map(|content| (failure, content)) }
+    }
+
+    /// Repeats the last ACK for a server that did not get it.
+    fn linger(mut self) {
+        let result = (|| -> io::Result<()> {
+            let mut poll = Poll::new()?;
+            let mut events = Events::with_capacity(8);
+            poll.registry().register(&mut self.socket, SOCKET, Interest::READABLE)?;
+            while let Some(sleep) = self.sleep() {
+                match poll.poll(&mut events, Some(sleep)) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => result?,
+                }
+                self.linger_once();
+            }
+            Ok(())
+        })();
+        if let Err(error) = result {
+            tracing::debug!(%error, "lingering ended early");
+        }
+    }
+
+    fn linger_once(&mut self) {
+        while let Ok((len, from)) = self.socket.recv_from(&mut self.inbox) {
+            let now = self.clock.now();
+            // The file is complete: there is nothing to write, and nobody to tell of an ERROR.
+            let _ = self.transfer.handle_datagram(now, from, &self.inbox[..len]);
+            self.pump();
+        }
+        self.expire();
+    }
+}

@@ -1,0 +1,327 @@
+//! The client engine: one transfer a call, blocking, with progress and cancellation.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use tftp_mio::client::{Client, Download, Settings};
+//!
+//! let mut client = Client::new()?;
+//! let file = Download::create(Path::new("pxelinux.0"))?;
+//! let server = "192.0.2.1:69".parse()?;
+//! let report = client.get(server, b"pxelinux.0", &Settings::default(), file, &mut |_| {})?;
+//! println!("{} bytes in {:?}", report.bytes, report.duration);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod attempt;
+mod files;
+
+use std::{
+    io,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use mio::{Poll, Waker};
+use tftp_core::{
+    BlockSize, ErrorCode, Failure, Misconduct, Mode, Operation, Options, Request, Timeout,
+    UnencodableRequest, WindowSize,
+};
+
+pub use crate::storage::{Sink, Source};
+use crate::{
+    storage::netascii::{NetasciiSink, NetasciiSource},
+    transfer::Content,
+};
+use attempt::{Attempt, Failed, WAKE};
+pub use files::{Download, Upload};
+
+/// What to ask a server for, and how patiently.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The transfer mode. `Mail` is for [`Client::put`] only.
+    pub mode: Mode,
+    /// Whether to ask for options at all; `false` is plain RFC 1350.
+    pub options: bool,
+    /// The block size to ask for.
+    pub block_size: BlockSize,
+    /// The window size to ask for.
+    pub window_size: WindowSize,
+    /// The retransmission interval to ask for; `None` measures it instead.
+    pub timeout: Option<Timeout>,
+    /// Retransmissions that count before an established transfer is given up.
+    pub retries: u8,
+    /// The local ports to use, tried in turn; `None` lets the system choose.
+    pub local_ports: Option<RangeInclusive<u16>>,
+}
+
+impl Default for Settings {
+    /// Blocks that fit an MTU of 1500 bytes over IPv4 and IPv6, in windows of 16.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Octet,
+            options: true,
+            block_size: BlockSize::new(1428).unwrap_or(BlockSize::DEFAULT),
+            window_size: WindowSize::new(16).unwrap_or(WindowSize::LOCK_STEP),
+            timeout: None,
+            retries: 6,
+            local_ports: None,
+        }
+    }
+}
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes moved so far, as they go over the wire.
+    pub bytes: u64,
+    /// The file's size where it is known.
+    pub total: Option<u64>,
+}
+
+/// What a finished transfer was like.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Bytes on the wire: in netascii the encoded length.
+    pub bytes: u64,
+    /// From the first request to the last packet that mattered.
+    pub duration: Duration,
+    /// The options that were agreed.
+    pub options: Options,
+    /// Packets that had to be sent again.
+    pub retransmissions: u64,
+    /// The server would not have the options first asked for, and was asked with fewer or none.
+    pub asked_again: bool,
+    /// [`Client::put`] only: all data was sent, but the last ACK never came.
+    pub unconfirmed: bool,
+}
+
+/// Why a transfer failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// The server sent ERROR. The message is the server's bytes; escape them before showing them.
+    #[error("{code}")]
+    Server {
+        /// The ERROR's code.
+        code: ErrorCode,
+        /// The ERROR's text.
+        message: Vec<u8>,
+    },
+    /// The server never answered.
+    #[error("no answer")]
+    NoAnswer,
+    /// The server answered at first and then fell silent.
+    #[error("the server fell silent")]
+    TimedOut,
+    /// The server broke the protocol, and has been told so.
+    #[error("the server broke the protocol: {0}")]
+    Protocol(Misconduct),
+    /// The name cannot be asked for.
+    #[error(transparent)]
+    Name(#[from] UnencodableRequest),
+    /// Mail mode was asked for with [`Client::get`].
+    #[error("mail mode is for put only")]
+    MailRead,
+    /// The local file could not be read or written; the server has been told.
+    #[error("local file: {0}")]
+    Local(#[source] io::Error),
+    /// No socket could be had, or the system would not send the request.
+    #[error("network: {0}")]
+    Network(#[source] io::Error),
+    /// The transfer was cancelled; the server has been told.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Ends a transfer of a [`Client`] from another thread.
+#[derive(Clone, Debug)]
+pub struct Canceller {
+    waker: Arc<Waker>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Canceller {
+    /// Ends the transfer that is running now with an ERROR to the server, or the next one before
+    /// it begins.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        // A loop that cannot be woken looks by itself, a few times a second.
+        let _ = self.waker.wake();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+}
+
+/// A TFTP client. Transfers run one after the other.
+///
+/// A client that has received a file stays behind for a moment, on a thread of its own, to repeat
+/// its last ACK; dropping the client waits for that, half a second at most.
+#[derive(Debug)]
+pub struct Client {
+    poll: Poll,
+    canceller: Canceller,
+    lingering: Vec<JoinHandle<()>>,
+}
+
+impl Client {
+    /// A client without a running transfer.
+    ///
+    /// # Errors
+    /// When the system has no poll descriptor left.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let canceller = Canceller { waker, cancelled: Arc::default() };
+        Ok(Self { poll, canceller, lingering: Vec::new() })
+    }
+
+    /// A handle that ends this client's transfers.
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    /// Fetches `remote` from `server` into `sink`.
+    ///
+    /// `progress` is called at the beginning, a few times a second, and at the end.
+    ///
+    /// # Errors
+    /// When the file did not arrive whole. The sink has then been dropped unfinished.
+    pub fn get(
+        &mut self,
+        server: SocketAddr,
+        remote: &[u8],
+        settings: &Settings,
+        sink: Box<dyn Sink>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Report, TransferError> {
+        let (sink, asked) = match settings.mode {
+            // The size that a server tells is that of the file, not of its encoding.
+            Mode::Netascii => (Box::new(NetasciiSink::new(sink)) as _, None),
+            Mode::Octet => (sink, Some(0)),
+            Mode::Mail => return Err(TransferError::MailRead),
+        };
+        let request = Request {
+            operation: Operation::Read,
+            filename: remote,
+            mode: settings.mode,
+            options: settings.asked(asked),
+        };
+        self.transfer(server, request, settings, Content::Sink(sink), progress)
+    }
+
+    /// Sends `source` to `server` under the name `remote`, or in mail mode to the user `remote`.
+    ///
+    /// `progress` is called at the beginning, a few times a second, and at the end.
+    ///
+    /// # Errors
+    /// When the server did not take the file whole.
+    pub fn put(
+        &mut self,
+        server: SocketAddr,
+        remote: &[u8],
+        settings: &Settings,
+        source: Box<dyn Source>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Report, TransferError> {
+        let source = match settings.mode {
+            Mode::Octet => source,
+            Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
+        };
+        let request = Request {
+            operation: Operation::Write,
+            filename: remote,
+            mode: settings.mode,
+            options: settings.asked(source.size()),
+        };
+        self.transfer(server, request, settings, Content::Source(source), progress)
+    }
+
+    /// Climbs down the ladder of options until the server agrees.
+    fn transfer(
+        &mut self,
+        server: SocketAddr,
+        mut request: Request<'_>,
+        settings: &Settings,
+        mut content: Content,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Report, TransferError> {
+        let mut asked_again = false;
+        let result = loop {
+            let attempt = Attempt {
+                poll: &mut self.poll,
+                canceller: &self.canceller,
+                server,
+                request,
+                settings,
+                progress,
+            };
+            match attempt.run(content) {
+                Ok(finished) => {
+                    self.lingering.extend(finished.lingering);
+                    break Ok(Report { asked_again, ..finished.report });
+                }
+                Err(Failed { error, opening: Some((failure, back)) }) => {
+                    match request.fewer(&failure) {
+                        Some(fewer) => (request, content) = (fewer, back),
+                        None => break Err(error),
+                    }
+                }
+                Err(Failed { error, opening: None }) => break Err(error),
+            }
+            asked_again = true;
+        };
+        self.canceller.cancelled.store(false, Ordering::SeqCst);
+        result
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        for thread in self.lingering.drain(..) {
+            // A panic there has been printed, and the file is complete all the same.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Settings {
+    /// The options to ask for first.
+    fn asked(&self, transfer_size: Option<u64>) -> Options {
+        if !self.options {
+            return Options::NONE;
+        }
+        let mut options = Options::NONE.with_block_size(self.block_size);
+        if self.window_size > WindowSize::LOCK_STEP {
+            options = options.with_window_size(self.window_size);
+        }
+        if let Some(bytes) = transfer_size {
+            options = options.with_transfer_size(bytes);
+        }
+        if let Some(timeout) = self.timeout {
+            options = options.with_timeout(timeout);
+        }
+        options
+    }
+}
+
+/// What a failure of the machine is for the caller.
+fn error_of(failure: Failure, message: Option<Vec<u8>>) -> TransferError {
+    match failure {
+        Failure::Refused(code) | Failure::PeerAborted(code) => {
+            TransferError::Server { code, message: message.unwrap_or_default() }
+        }
+        Failure::NoAnswer => TransferError::NoAnswer,
+        Failure::Protocol(misconduct) => TransferError::Protocol(misconduct),
+        // We abort for trouble with the file, which is known by then, and when cancelled.
+        Failure::Aborted { .. } => TransferError::Cancelled,
+        _ => TransferError::TimedOut,
+    }
+}

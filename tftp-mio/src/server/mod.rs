@@ -1,0 +1,162 @@
+//! The server: one thread, one poll loop, one socket for every transfer.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use tftp_mio::{server::{Config, Server}, storage::{Folder, WritePolicy}};
+//!
+//! let storage = Folder::open(Path::new("/srv/tftp"), WritePolicy::Never)?;
+//! let config = Config { listen: vec!["[::]:6969".parse()?], ..Config::default() };
+//! let server = Server::bind(&config, Box::new(storage))?;
+//! println!("{:?}", server.local_addrs());
+//! server.run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod finisher;
+mod ports;
+mod reception;
+mod report;
+mod session;
+mod sessions;
+mod worker;
+
+use std::{
+    io,
+    net::{Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use mio::{Poll, Waker};
+use tftp_core::{Limits, Timing};
+
+use crate::{socket::Listener, storage::Storage};
+use worker::{WAKE, Worker};
+
+/// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses to take requests on. `[::]` takes IPv4 too; port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// Transfer ports, handed out in turn.
+    pub ports: RangeInclusive<u16>,
+    /// What is negotiated at most.
+    pub limits: Limits,
+    /// How patient transfers are.
+    pub timing: Timing,
+    /// How long running transfers may go on after [`Stopper::stop`].
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 69)],
+            ports: 20_000..=29_999,
+            limits: Limits::default(),
+            timing: Timing::SERVER,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a server could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// A listening address is not to be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gave no poll descriptor or thread.
+    #[error("cannot set up the poll loop: {0}")]
+    Loop(#[from] io::Error),
+}
+
+/// A server whose sockets are bound. [`run`](Self::run) it.
+pub struct Server {
+    worker: Worker,
+    addresses: Vec<SocketAddr>,
+    stopper: Stopper,
+}
+
+impl Server {
+    /// Binds the listening sockets. Requests are taken from now on, and answered once the server
+    /// runs.
+    ///
+    /// # Errors
+    /// When a listening address is not to be had, or the system is out of descriptors.
+    pub fn bind(config: &Config, storage: Box<dyn Storage>) -> Result<Self, BindError> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let stopper = Stopper { waker, requests: Arc::default() };
+        let listeners = config
+            .listen
+            .iter()
+            .map(|&address| {
+                Listener::bind(address).map_err(|source| BindError::Listen { address, source })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let addresses = listeners.iter().map(Listener::address).collect();
+        let worker = Worker::new(poll, listeners, config, storage, stopper.clone())?;
+        Ok(Self { worker, addresses, stopper })
+    }
+
+    /// The addresses that requests are taken on, with the ports that the system chose.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// A handle that stops the server from another thread.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Serves until it is stopped.
+    ///
+    /// # Errors
+    /// When the poll loop itself fails. A transfer that fails is logged, and the server goes on.
+    pub fn run(self) -> io::Result<()> {
+        self.worker.run()
+    }
+}
+
+/// Stops a running server.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    waker: Arc<Waker>,
+    requests: Arc<AtomicU8>,
+}
+
+impl Stopper {
+    /// Asks the server to stop.
+    ///
+    /// The first time, no new request is taken, and running transfers get the
+    /// [grace](Config::grace) to finish; then they are ended with an ERROR. The second time they
+    /// are ended at once.
+    pub fn stop(&self) {
+        let _ = self.requests.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
+            Some(count.saturating_add(1))
+        });
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "cannot wake the server to stop it");
+        }
+    }
+
+    /// How often the server was asked.
+    fn requests(&self) -> u8 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+}

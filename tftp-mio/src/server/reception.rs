@@ -1,0 +1,218 @@
+//! What becomes of a datagram on a listening socket: a new transfer, a refusal, one small ERROR, or
+//! nothing.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io,
+};
+
+use mio::net::UdpSocket;
+use tftp_core::{
+    BlockSize, ErrorCode, Instant, Limits, Malformed, Mode, Operation, Options, Order, Packet,
+    Receiver, Refusal, Request, Sender, Timing, WindowSize,
+};
+
+use super::{
+    ports::NoPort,
+    report,
+    session::About,
+    sessions::{Known, Sessions},
+};
+use crate::{
+    socket::{Arrival, Listener, enlarge_receive_buffer},
+    storage::{
+        Denied, Storage,
+        netascii::{NetasciiSink, NetasciiSource},
+    },
+    transfer::{Content, Transfer},
+};
+
+/// Decides about requests.
+pub(crate) struct Reception {
+    storage: Box<dyn Storage>,
+    limits: Limits,
+    timing: Timing,
+    fingerprints: RandomState,
+}
+
+impl Reception {
+    pub(crate) fn new(storage: Box<dyn Storage>, limits: Limits, timing: Timing) -> Self {
+        Self { storage, limits, timing, fingerprints: RandomState::new() }
+    }
+
+    /// Takes a datagram that came to `listener`.
+    pub(crate) fn handle(
+        &self,
+        now: Instant,
+        listener: &Listener,
+        arrival: &Arrival<'_>,
+        sessions: &mut Sessions,
+    ) {
+        // Nobody can be at port 0, and what claims to come from our own address would be answered
+        // for ever. Requests to a group are answered by nobody, or by everybody.
+        let own = arrival.from == listener.address()
+            || (arrival.from.port() == listener.address().port()
+                && arrival.from.ip() == arrival.to);
+        if arrival.from.port() == 0 || own || is_group(arrival.to) {
+            tracing::debug!(peer = %arrival.from, to = %arrival.to, "datagram ignored");
+            return;
+        }
+        match Packet::parse(arrival.datagram) {
+            Ok(Packet::Request(request)) => {
+                self.handle_request(now, arrival, &request, sessions);
+            }
+            // An answer to one of these could start two servers answering each other
+            // (CVE-2024-2169).
+            Ok(
+                Packet::Data { .. }
+                | Packet::Ack { .. }
+                | Packet::Error { .. }
+                | Packet::OptionAck(_),
+            )
+            | Err(Malformed::TooShort) => {
+                tracing::debug!(peer = %arrival.from, "no request");
+            }
+            Err(malformed) => {
+                tracing::info!(peer = %arrival.from, outcome = "refused", reason = %malformed, "request");
+                let text = malformed.to_string();
+                let error = encode_error(ErrorCode::ILLEGAL_OPERATION, &text);
+                if let Err(error) = listener.answer(arrival.to, arrival.from, &error) {
+                    tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
+                }
+            }
+        }
+    }
+
+    fn handle_request(
+        &self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        request: &Request<'_>,
+        sessions: &mut Sessions,
+    ) {
+        let fingerprint = self.fingerprints.hash_one(arrival.datagram);
+        match sessions.known(arrival.from, fingerprint) {
+            Known::Same(session) => return sessions.handle_repeated_request(now, session),
+            // PXE ROMs use their port again after an abort that was lost.
+            Known::Unanswered(session) => sessions.drop_replaced(session),
+            Known::No => {}
+        }
+        let (socket, port) = match sessions.open_port(arrival.to, arrival.from) {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(NoPort)) => {
+                let busy = Denied::new(ErrorCode::NOT_DEFINED, "server is busy: no port is free");
+                return report::refused(arrival.from, request, &busy);
+            }
+            Err(error) => {
+                let text = format!("no socket for a transfer: {error}");
+                let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
+                return report::refused(arrival.from, request, &busy);
+            }
+        };
+        match self.grant(request, &socket) {
+            Ok((options, content)) => {
+                let transfer = self.transfer(now, arrival, options, content);
+                let about = About::new(now, arrival.from, request, fingerprint);
+                sessions.open(now, transfer, socket, port, about);
+            }
+            Err(denied) => {
+                report::refused(arrival.from, request, &denied);
+                let error = encode_error(denied.code, &denied.text);
+                if let Err(error) = socket.send_to(&error, arrival.from) {
+                    tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
+                }
+                sessions.close_port(port);
+            }
+        }
+    }
+
+    /// Decides on options and opens the content.
+    fn grant(
+        &self,
+        request: &Request<'_>,
+        socket: &UdpSocket,
+    ) -> Result<(Options, Content), Denied> {
+        match request.operation {
+            Operation::Read => {
+                // Asked before anything is opened: a mail request names no file.
+                self.limits.answer(request, None).map_err(denied)?;
+                let source = self.storage.open(request.filename)?;
+                let source = match request.mode {
+                    Mode::Octet => source,
+                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
+                };
+                let options = self.limits.answer(request, source.size()).map_err(denied)?;
+                Ok((options, Content::Source(source)))
+            }
+            Operation::Write => {
+                let mut limits = self.limits;
+                // A peer sends all of a window at once: one that our buffer cannot hold would lose
+                // its end every time.
+                let buffer = enlarge_receive_buffer(socket).map_err(|error| no_buffer(&error))?;
+                let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
+                let block_size = asked.min(limits.max_block_size);
+                limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
+                let options = limits.answer(request, None).map_err(denied)?;
+                let sink =
+                    self.storage.create(request.filename, request.options.transfer_size())?;
+                let sink = match request.mode {
+                    Mode::Octet => sink,
+                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSink::new(sink)),
+                };
+                Ok((options, Content::Sink(sink)))
+            }
+        }
+    }
+
+    fn transfer(
+        &self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        options: Options,
+        content: Content,
+    ) -> Transfer {
+        match content {
+            Content::Source(source) => {
+                let machine = Sender::reply(now, arrival.from, options, source.size(), self.timing);
+                Transfer::sending(machine, source)
+            }
+            Content::Sink(sink) => {
+                let order = if sink.seekable() { Order::Any } else { Order::Strict };
+                let machine = Receiver::reply(now, arrival.from, options, order, self.timing);
+                Transfer::receiving(machine, sink)
+            }
+        }
+    }
+}
+
+/// Whether an address of ours is one that others have too.
+fn is_group(to: std::net::IpAddr) -> bool {
+    match to {
+        std::net::IpAddr::V4(ip) => ip.is_broadcast() || ip.is_multicast(),
+        std::net::IpAddr::V6(ip) => ip.is_multicast(),
+    }
+}
+
+/// Blocks of that size which a receive buffer of `bytes` holds, in the system's way of counting:
+/// Linux charges a datagram with the memory that it occupies, about the next power of two.
+fn window_for(bytes: usize, block_size: BlockSize) -> WindowSize {
+    const OVERHEAD: usize = 768;
+    let datagram = (usize::from(block_size.get()) + 400).next_power_of_two() + OVERHEAD;
+    let blocks = u16::try_from(bytes / datagram).unwrap_or(u16::MAX);
+    WindowSize::new(blocks).unwrap_or(WindowSize::LOCK_STEP)
+}
+
+fn denied(refusal: Refusal) -> Denied {
+    Denied { code: refusal.code(), text: refusal.to_string().into() }
+}
+
+fn no_buffer(error: &io::Error) -> Denied {
+    Denied { code: ErrorCode::NOT_DEFINED, text: format!("no receive buffer: {error}").into() }
+}
+
+fn encode_error(code: ErrorCode, text: &str) -> Vec<u8> {
+    let mut out = vec![0; text.len() + 5];
+    let len = Packet::Error { code, message: text.as_bytes() }.encode(&mut out).unwrap_or(0);
+    out.truncate(len);
+    out
+}

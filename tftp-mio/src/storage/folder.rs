@@ -1,0 +1,210 @@
+//! A folder of files: every name is resolved beneath it by the kernel, and only regular files count.
+
+use std::{fs::File, io, path::Path};
+
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, OpenOptions},
+};
+use tftp_core::ErrorCode;
+
+use super::{Denied, Sink, Source, Storage, name, upload::Upload};
+
+/// What write requests may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WritePolicy {
+    /// Nothing: they are refused.
+    #[default]
+    Never,
+    /// Add files under new names.
+    Create,
+    /// Add files and replace existing ones.
+    Overwrite,
+}
+
+/// A folder that is served.
+///
+/// No name leaves it, whatever its spelling: `..`, absolute paths and symbolic links that point
+/// outside are refused by the kernel at the moment of opening (`openat2` with `RESOLVE_BENEATH` on
+/// Linux, step by step elsewhere). Links that stay inside work.
+#[derive(Debug)]
+pub struct Folder {
+    root: Dir,
+    write: WritePolicy,
+}
+
+const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
+const NOT_ALLOWED: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "access denied");
+const NO_FILE: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "not a regular file");
+const BUSY: Denied = Denied::new(ErrorCode::NOT_DEFINED, "server is busy, try again");
+
+impl Folder {
+    /// Serves the folder at `root`.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is no folder.
+    pub fn open(root: &Path, write: WritePolicy) -> io::Result<Self> {
+        Ok(Self { root: Dir::open_ambient_dir(root, ambient_authority())?, write })
+    }
+
+    fn open_regular(&self, name: &[u8]) -> Result<RegularFile, Denied> {
+        let path = name::to_path(name).ok_or(NO_FILE)?;
+        if path.file_name().is_none_or(super::upload::is_temporary) {
+            return Err(NOT_FOUND);
+        }
+        // Asked before the file is opened, because opening a device may already do something; and
+        // once more of what was opened, because it may have been replaced in between.
+        let found = self.root.metadata(&path).map_err(|error| denied(&error))?;
+        if !found.is_file() {
+            return Err(NO_FILE);
+        }
+        let file = self.root.open_with(&path, &reading()).map_err(|error| denied(&error))?;
+        let opened = file.metadata().map_err(|error| denied(&error))?;
+        if !opened.is_file() {
+            return Err(NO_FILE);
+        }
+        Ok(RegularFile { file: file.into_std(), size: opened.len() })
+    }
+}
+
+impl Storage for Folder {
+    fn open(&self, name: &[u8]) -> Result<Box<dyn Source>, Denied> {
+        let file = match (self.open_regular(name), name::without_rom_padding(name)) {
+            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => self.open_regular(shorter)?,
+            (found, _) => found?,
+        };
+        Ok(Box::new(file))
+    }
+
+    fn create(&self, name: &[u8], _announced: Option<u64>) -> Result<Box<dyn Sink>, Denied> {
+        let overwrite = match self.write {
+            WritePolicy::Never => {
+                return Err(Denied::new(
+                    ErrorCode::ACCESS_VIOLATION,
+                    "uploads are off: the server was started without --write create or overwrite",
+                ));
+            }
+            WritePolicy::Create => false,
+            WritePolicy::Overwrite => true,
+        };
+        let path = name::to_path(name).ok_or(NO_FILE)?;
+        let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
+            return Err(NOT_ALLOWED);
+        };
+        if super::upload::is_temporary(file_name) {
+            return Err(NOT_ALLOWED);
+        }
+        let folder = if parent.as_os_str().is_empty() {
+            self.root.try_clone()
+        } else {
+            self.root.open_dir(parent)
+        }
+        .map_err(|error| denied(&error))?;
+        match folder.symlink_metadata(file_name) {
+            Ok(found) if found.is_dir() => return Err(NO_FILE),
+            Ok(_) if !overwrite => {
+                return Err(Denied::new(
+                    ErrorCode::FILE_EXISTS,
+                    "file already exists: replacing it takes --write overwrite",
+                ));
+            }
+            Ok(found) if !(found.is_file() || found.is_symlink()) => return Err(NO_FILE),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(denied(&error)),
+        }
+        match Upload::begin(folder, file_name, overwrite) {
+            Ok(upload) => Ok(Box::new(upload)),
+            Err(error) => Err(match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Denied::new(ErrorCode::DISK_FULL, "no space left")
+                }
+                _ => denied(&error),
+            }),
+        }
+    }
+}
+
+/// How files are opened: for reading, and never waiting for the other end of a pipe.
+fn reading() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use cap_std::fs::OpenOptionsExt;
+        use rustix::fs::OFlags;
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    }
+    options
+}
+
+/// What a client is told when a name could not be opened. Codes 1 and 2 tell it not to ask again.
+fn denied(error: &io::Error) -> Denied {
+    use io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => NOT_FOUND,
+        _ if out_of_descriptors(error) => BUSY,
+        _ => NOT_ALLOWED,
+    }
+}
+
+#[cfg(unix)]
+fn out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(not(unix))]
+fn out_of_descriptors(_: &io::Error) -> bool {
+    false
+}
+
+/// A regular file, read at any offset.
+#[derive(Debug)]
+pub(crate) struct RegularFile {
+    file: File,
+    size: u64,
+}
+
+impl RegularFile {
+    /// Takes a file that is open for reading, with the length that it has now.
+    ///
+    /// # Errors
+    /// When the system does not tell its length.
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        Ok(Self { file, size })
+    }
+}
+
+impl Source for RegularFile {
+    fn size(&self) -> Option<u64> {
+        Some(self.size)
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match read_some(&self.file, offset + filled as u64, &mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+#[cfg(unix)]
+fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}

@@ -1,0 +1,105 @@
+//! Content: where the bytes of a transfer come from and go to.
+//!
+//! [`Storage`] is the one door through which the server reaches content; [`Folder`] is the one it
+//! comes with. A [`Source`] is one file being read, a [`Sink`] one being written; the client uses
+//! the same two for local files.
+
+mod folder;
+mod name;
+pub(crate) mod netascii;
+mod upload;
+
+use std::{borrow::Cow, io};
+
+use tftp_core::ErrorCode;
+
+pub(crate) use folder::RegularFile;
+pub use folder::{Folder, WritePolicy};
+pub(crate) use upload::write_all;
+
+/// Where a server's files live. Both calls must return quickly and never block on a device.
+pub trait Storage {
+    /// Opens the file that a read request names.
+    ///
+    /// # Errors
+    /// When it is not to be had; the client is answered with what the error says.
+    fn open(&self, name: &[u8]) -> Result<Box<dyn Source>, Denied>;
+
+    /// Prepares to store the file that a write request names. `announced` is its length in bytes
+    /// where the client told it.
+    ///
+    /// # Errors
+    /// When it is not to be stored; the client is answered with what the error says.
+    fn create(&self, name: &[u8], announced: Option<u64>) -> Result<Box<dyn Sink>, Denied>;
+}
+
+/// A refusal: the ERROR that the client is answered with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Denied {
+    /// The code. For reads use 1 or 2 where asking again is useless: U-Boot asks for ever after
+    /// any other.
+    pub code: ErrorCode,
+    /// Printable ASCII that names no path of the server.
+    pub text: Cow<'static, str>,
+}
+
+impl Denied {
+    /// A refusal with a fixed text.
+    pub const fn new(code: ErrorCode, text: &'static str) -> Self {
+        Self { code, text: Cow::Borrowed(text) }
+    }
+}
+
+/// One file being read.
+pub trait Source: Send {
+    /// The length in bytes, where it is known exactly.
+    fn size(&self) -> Option<u64>;
+
+    /// Fills `buffer` with the bytes from `offset` on, and returns how many there are: fewer than
+    /// the buffer holds only at the end.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// The peer has everything before `offset`: it is never read again, and a source that cannot
+    /// be read twice may forget it.
+    fn forget_before(&mut self, offset: u64) {
+        let _ = offset;
+    }
+}
+
+/// One file being written. Dropped before [`finish`](Self::finish) has succeeded, it leaves nothing
+/// behind.
+pub trait Sink: Send {
+    /// Whether bytes may be written at any offset, or only one after the other.
+    fn seekable(&self) -> bool;
+
+    /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// When not all could be written; the transfer is then ended with an ERROR to the peer.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes the file durable and visible under its name, before its last ACK leaves. It may take
+    /// its time: a server calls it outside of its loop.
+    ///
+    /// # Errors
+    /// When the file could not be stored; the transfer has then failed.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// The ERROR that tells a peer about trouble with our own file.
+pub(crate) fn trouble(error: &io::Error) -> (ErrorCode, &'static str) {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            (ErrorCode::DISK_FULL, "no space left")
+        }
+        io::ErrorKind::AlreadyExists => (ErrorCode::FILE_EXISTS, "file already exists"),
+        io::ErrorKind::UnexpectedEof => {
+            (ErrorCode::NOT_DEFINED, "the file became shorter while it was read")
+        }
+        _ => (ErrorCode::NOT_DEFINED, "input/output error"),
+    }
+}

@@ -1,0 +1,68 @@
+//! Names as boot ROMs write them: `\Boot\BCD`, `//pxelinux.0`, `./x`, and a stray 0xFF at the end.
+
+use std::path::PathBuf;
+
+/// The path that a name stands for, relative to the root; `None` for one that cannot be a path
+/// here, or that names nothing but the root itself.
+///
+/// Backslashes are slashes, and empty components and `.` collapse. Nothing is decided about `..`
+/// and links: the kernel does that when it resolves the path beneath the root.
+pub(crate) fn to_path(name: &[u8]) -> Option<PathBuf> {
+    let mut path = PathBuf::new();
+    for component in name.split(|byte| matches!(byte, b'/' | b'\\')) {
+        if !component.is_empty() && component != b"." {
+            path.push(component_to_os(component)?);
+        }
+    }
+    (!path.as_os_str().is_empty()).then_some(path)
+}
+
+/// The same name without the one byte 0xFF that some PXE ROMs append.
+pub(crate) fn without_rom_padding(name: &[u8]) -> Option<&[u8]> {
+    name.strip_suffix(&[0xFF])
+}
+
+/// Names are bytes where the system's are.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "on other systems not every name can be a path")]
+fn component_to_os(component: &[u8]) -> Option<&std::ffi::OsStr> {
+    Some(std::os::unix::ffi::OsStrExt::from_bytes(component))
+}
+
+/// Elsewhere they must be UTF-8, and may not name a drive, a stream or a device.
+#[cfg(not(unix))]
+fn component_to_os(component: &[u8]) -> Option<&std::ffi::OsStr> {
+    let text = std::str::from_utf8(component).ok()?;
+    (!text.contains(':')).then(|| std::ffi::OsStr::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_of_both_kinds_collapse() {
+        for name in ["a/b", "/a/b", "//a//b", "\\a\\b", "./a/./b", "a\\.\\b/"] {
+            assert_eq!(to_path(name.as_bytes()), Some(PathBuf::from("a/b")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_root_itself_is_no_file() {
+        for name in ["", "/", ".", "\\", "./."] {
+            assert_eq!(to_path(name.as_bytes()), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn steps_upwards_are_left_to_the_kernel() {
+        assert_eq!(to_path(b"a/../../b"), Some(PathBuf::from("a/../../b")));
+    }
+
+    #[test]
+    fn only_one_trailing_ff_is_padding() {
+        assert_eq!(without_rom_padding(b"x\xFF"), Some(&b"x"[..]));
+        assert_eq!(without_rom_padding(b"x\xFF\xFF"), Some(&b"x\xFF"[..]));
+        assert_eq!(without_rom_padding(b"x"), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! A file on its way in: written under a temporary name beside its target, visible only when whole.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::Sink;
+
+/// What temporary names begin with. They are never served, and never accepted as a target.
+const PREFIX: &str = ".tftpd-upload-";
+
+/// Whether a file of that name is an upload on its way, or what a crash left of one.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+}
+
+/// One upload. Dropped before it is finished, it is gone.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    folder: Dir,
+    temporary: OsString,
+    target: OsString,
+    overwrite: bool,
+    file: File,
+}
+
+impl Upload {
+    /// Begins a file that will be `target` in `folder`.
+    pub(crate) fn begin(folder: Dir, target: &OsStr, overwrite: bool) -> io::Result<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let temporary = OsString::from(format!("{PREFIX}{}-{number}", std::process::id()));
+            match folder.open_with(&temporary, &options) {
+                Ok(file) => {
+                    let (file, target) = (file.into_std(), target.to_owned());
+                    return Ok(Self { folder, temporary, target, overwrite, file });
+                }
+                // Left by a process that had our number before us.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Sink for Upload {
+    fn seekable(&self) -> bool {
+        true
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        write_all(&self.file, offset, bytes)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.file.sync_all()?;
+        if self.overwrite {
+            self.folder.rename(&self.temporary, &self.folder, &self.target)?;
+        } else {
+            // A link, unlike a rename, fails where the name exists by now.
+            self.folder.hard_link(&self.temporary, &self.folder, &self.target)?;
+        }
+        // The name is durable once its folder is.
+        self.folder.open(".")?.sync_all()
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // After a rename the name is gone already, and nobody is left to be told of anything else.
+        let _ = self.folder.remove_file(&self.temporary);
+    }
+}
+
+#[cfg(unix)]
+pub(crate) fn write_all(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+pub(crate) fn write_all(file: &File, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
+        offset += written as u64;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}

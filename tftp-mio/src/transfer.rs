@@ -1,0 +1,332 @@
+//! One transfer on one socket: a state machine of tftp-core and the content it moves.
+//!
+//! This is where the canonical loop of tftp-core meets files and sockets; server and client share
+//! it. Both give it datagrams and the time, then [`pump`](Transfer::pump) it.
+
+use std::{io, net::SocketAddr};
+
+use mio::net::UdpSocket;
+use tftp_core::{
+    Burst, ErrorCode, Ignored, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
+    Status, Transmit, Verdict,
+};
+
+use crate::storage::{Sink, Source, trouble};
+
+/// What a transfer moves.
+pub(crate) enum Content {
+    Source(Box<dyn Source>),
+    Sink(Box<dyn Sink>),
+}
+
+/// Buffers for packets on their way out. One set serves all transfers of a loop.
+pub(crate) struct Scratch {
+    small: [u8; SMALL_PACKET],
+    content: Box<[u8]>,
+    framed: Box<[u8]>,
+}
+
+/// Bytes read, framed and sent at once: at least one packet of the largest size.
+const BATCH: usize = 64 * 1024;
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self {
+            small: [0; SMALL_PACKET],
+            content: vec![0; BATCH].into(),
+            framed: vec![0; BATCH].into(),
+        }
+    }
+}
+
+/// What pumping came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pumped {
+    /// There is nothing to send now.
+    Idle,
+    /// The socket is full: pump again when it is writable.
+    Blocked,
+}
+
+pub(crate) struct Transfer {
+    half: Half,
+    /// The encoded request, for a client to repeat; a server has none.
+    request: Box<[u8]>,
+    /// Trouble with the content, which has ended the transfer.
+    content_error: Option<io::Error>,
+    /// The latest datagram that the system would not send.
+    send_error: Option<io::Error>,
+}
+
+enum Half {
+    Sending { machine: Sender, source: Box<dyn Source> },
+    Receiving { machine: Receiver, storing: Storing },
+}
+
+/// Where received bytes stand.
+enum Storing {
+    /// More are expected.
+    Open(Box<dyn Sink>),
+    /// All are there, and the driver is making them durable; no ACK leaves before that.
+    Finishing,
+    /// The file is stored, or given up.
+    Over,
+}
+
+impl Transfer {
+    pub(crate) fn sending(machine: Sender, source: Box<dyn Source>) -> Self {
+        Self::new(Half::Sending { machine, source })
+    }
+
+    pub(crate) fn receiving(machine: Receiver, sink: Box<dyn Sink>) -> Self {
+        Self::new(Half::Receiving { machine, storing: Storing::Open(sink) })
+    }
+
+    fn new(half: Half) -> Self {
+        Self { half, request: Box::default(), content_error: None, send_error: None }
+    }
+
+    /// The datagram that opens a client's transfer.
+    pub(crate) fn with_request(mut self, datagram: &[u8]) -> Self {
+        self.request = datagram.into();
+        self
+    }
+
+    /// Takes a datagram. A sink that is returned holds the whole file: [`finish`](Sink::finish) it,
+    /// then call [`finished`](Self::finished).
+    pub(crate) fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d [u8],
+    ) -> (Verdict<'d>, Option<Box<dyn Sink>>) {
+        let (machine, storing) = match &mut self.half {
+            Half::Sending { machine, .. } => {
+                return (machine.handle_datagram(now, from, datagram), None);
+            }
+            Half::Receiving { machine, storing } => (machine, storing),
+        };
+        let chunk = match machine.handle_datagram(now, from, datagram) {
+            Received::Other(verdict) => return (verdict, None),
+            Received::Data(chunk) => chunk,
+        };
+        let Storing::Open(sink) = storing else {
+            return (Verdict::Ignored(Ignored::Over), None);
+        };
+        if let Err(error) = sink.write_at(chunk.offset, chunk.bytes) {
+            *storing = Storing::Over;
+            self.content_failed(error);
+            return (Verdict::Accepted, None);
+        }
+        let whole = if chunk.last {
+            match std::mem::replace(storing, Storing::Finishing) {
+                Storing::Open(sink) => Some(sink),
+                Storing::Finishing | Storing::Over => None,
+            }
+        } else {
+            None
+        };
+        (Verdict::Accepted, whole)
+    }
+
+    /// The sink that [`handle_datagram`](Self::handle_datagram) returned has been finished: its
+    /// last ACK may leave, or the peer is told that it failed.
+    pub(crate) fn finished(&mut self, result: io::Result<()>) {
+        if let Half::Receiving { storing, .. } = &mut self.half {
+            *storing = Storing::Over;
+        }
+        if let Err(error) = result {
+            self.content_failed(error);
+        }
+    }
+
+    pub(crate) fn handle_repeated_request(&mut self, now: Instant) {
+        match &mut self.half {
+            Half::Sending { machine, .. } => machine.handle_repeated_request(now),
+            Half::Receiving { machine, .. } => machine.handle_repeated_request(now),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.half {
+            Half::Sending { machine, .. } => machine.handle_timeout(now),
+            Half::Receiving { machine, .. } => machine.handle_timeout(now),
+        }
+    }
+
+    pub(crate) fn abort(&mut self, code: ErrorCode, text: &'static str) {
+        match &mut self.half {
+            Half::Sending { machine, .. } => machine.abort(code, text),
+            Half::Receiving { machine, storing } => {
+                machine.abort(code, text);
+                if let Storing::Open(_) = storing {
+                    *storing = Storing::Over;
+                }
+            }
+        }
+    }
+
+    /// Sends what there is to send.
+    pub(crate) fn pump(
+        &mut self,
+        now: Instant,
+        socket: &UdpSocket,
+        scratch: &mut Scratch,
+    ) -> Pumped {
+        if let Half::Receiving { storing: Storing::Finishing, .. } = &self.half {
+            return Pumped::Idle;
+        }
+        loop {
+            let transmit = match &mut self.half {
+                Half::Sending { machine, .. } => machine.poll_transmit(now, &mut scratch.small),
+                Half::Receiving { machine, .. } => machine.poll_transmit(now, &mut scratch.small),
+            };
+            let peer = self.peer();
+            let sent = match transmit {
+                None => return Pumped::Idle,
+                Some(Transmit::Request) => send(socket, peer, &self.request),
+                Some(Transmit::Packet(len)) => send(socket, peer, &scratch.small[..len]),
+                Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, scratch),
+            };
+            match sent {
+                Ok(()) => {}
+                // A small packet that found the socket full is lost; its timer brings it back.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Blocked,
+                Err(error) => self.send_error = Some(error),
+            }
+        }
+    }
+
+    /// Reads, frames, sends and commits as much of a burst as the buffers hold.
+    fn send_burst(
+        &mut self,
+        now: Instant,
+        burst: Burst,
+        socket: &UdpSocket,
+        scratch: &mut Scratch,
+    ) -> io::Result<()> {
+        let Half::Sending { machine, source } = &mut self.half else { return Ok(()) };
+        let most = u16::try_from(BATCH / burst.stride()).unwrap_or(u16::MAX);
+        let Some(mut burst) = burst.first(most) else { return Ok(()) };
+
+        source.forget_before(machine.acknowledged());
+        let content = &mut scratch.content[..burst.payload_len()];
+        match source.read_at(burst.offset(), content) {
+            Ok(read) if read == content.len() => {}
+            Ok(read) if source.size().is_none() => burst = burst.end_after(read),
+            Ok(_) => {
+                self.content_failed(io::ErrorKind::UnexpectedEof.into());
+                return Ok(());
+            }
+            Err(error) => {
+                self.content_failed(error);
+                return Ok(());
+            }
+        }
+        let mut rest = &scratch.content[..];
+        for payload in burst.frame(&mut scratch.framed) {
+            let (block, behind) = rest.split_at(payload.len());
+            payload.copy_from_slice(block);
+            rest = behind;
+        }
+
+        let peer = machine.peer();
+        let mut trouble = Ok(());
+        let mut sent = 0;
+        for packet in scratch.framed[..burst.framed_len()].chunks(burst.stride()) {
+            match send(socket, peer, packet) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    trouble = Err(error);
+                    break;
+                }
+                // Refused by a firewall, or no buffer: as good as lost on the way.
+                Err(error) => trouble = Err(error),
+            }
+            sent += 1;
+        }
+        if let Some(burst) = burst.first(sent) {
+            machine.commit(now, burst);
+        }
+        trouble
+    }
+
+    fn content_failed(&mut self, error: io::Error) {
+        let (code, text) = trouble(&error);
+        self.content_error = Some(error);
+        self.abort(code, text);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` when all is over.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.half {
+            Half::Sending { machine, .. } => machine.poll_timeout(),
+            Half::Receiving { storing: Storing::Finishing, .. } => Some(Instant::NEVER),
+            Half::Receiving { machine, .. } => machine.poll_timeout(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match &self.half {
+            Half::Sending { machine, .. } => machine.status(),
+            Half::Receiving { machine, .. } => machine.status(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        match &self.half {
+            Half::Sending { machine, .. } => machine.stats(),
+            Half::Receiving { machine, .. } => machine.stats(),
+        }
+    }
+
+    pub(crate) fn params(&self) -> Params {
+        match &self.half {
+            Half::Sending { machine, .. } => machine.params(),
+            Half::Receiving { machine, .. } => machine.params(),
+        }
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        match &self.half {
+            Half::Sending { machine, .. } => machine.peer(),
+            Half::Receiving { machine, .. } => machine.peer(),
+        }
+    }
+
+    pub(crate) fn is_proved(&self) -> bool {
+        match &self.half {
+            Half::Sending { machine, .. } => machine.is_proved(),
+            Half::Receiving { machine, .. } => machine.is_proved(),
+        }
+    }
+
+    /// Gives the content back, as long as a sink has not been finished.
+    pub(crate) fn into_content(self) -> Option<Content> {
+        match self.half {
+            Half::Sending { source, .. } => Some(Content::Source(source)),
+            Half::Receiving { storing: Storing::Open(sink), .. } => Some(Content::Sink(sink)),
+            Half::Receiving { storing: Storing::Finishing | Storing::Over, .. } => None,
+        }
+    }
+
+    /// Trouble with the content, if that is what ended the transfer.
+    pub(crate) fn take_content_error(&mut self) -> Option<io::Error> {
+        self.content_error.take()
+    }
+
+    /// What the system said of the latest datagram that it would not send.
+    pub(crate) fn take_send_error(&mut self) -> Option<io::Error> {
+        self.send_error.take()
+    }
+}
+
+fn send(socket: &UdpSocket, peer: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+    loop {
+        match socket.send_to(datagram, peer) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
