@@ -1,4 +1,5 @@
 //! Two halves, a virtual clock, and a link between them that a test may break packet by packet.
+#![expect(unreachable_pub, reason = "a test's module is public to that test")]
 
 use std::{
     collections::VecDeque,
