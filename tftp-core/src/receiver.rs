@@ -118,7 +118,7 @@ impl Receiver {
         } else {
             (Phase::Granting { due: true }, Owed::Nothing)
         };
-        Self::new(now, peer, answer, order, timing, phase, owed)
+        Self::new(Link::reply(now, peer, answer, timing), phase, order, owed)
     }
 
     /// A client's read request: opens with the request, which the caller has encoded and sends on
@@ -133,21 +133,13 @@ impl Receiver {
         order: Order,
         timing: Timing,
     ) -> Self {
-        let phase = Phase::Requesting { due: true };
-        Self::new(now, server, asked, order, timing, phase, Owed::Nothing)
+        let link = Link::request(now, server, asked, timing);
+        Self::new(link, Phase::Requesting { due: true }, order, Owed::Nothing)
     }
 
-    fn new(
-        now: Instant,
-        peer: SocketAddr,
-        options: Options,
-        order: Order,
-        timing: Timing,
-        phase: Phase,
-        owed: Owed,
-    ) -> Self {
+    fn new(link: Link, phase: Phase, order: Order, owed: Owed) -> Self {
         Self {
-            link: Link::new(now, peer, options, timing),
+            link,
             phase,
             order,
             base: 0,
@@ -432,7 +424,7 @@ impl Receiver {
     /// The opening packet was answered; the answer's source is the peer's TID from now on.
     fn opened(&mut self, now: Instant, from: SocketAddr, agreed: Options) {
         self.link.peer = from;
-        self.link.options = agreed;
+        self.link.agree(agreed);
         self.link.answered(now);
         self.phase = Phase::Receiving;
     }
