@@ -97,6 +97,9 @@ impl Gap {
 /// A gap is answered when more later blocks than this have come: reordering displaces less.
 const REORDERING: u8 = 3;
 
+/// Numbers that the wire's 16 bits can tell apart.
+const NUMBERS: u64 = 1 << u16::BITS;
+
 /// Blocks behind `base` that can be returned ahead of their turn.
 const AHEAD: u64 = u128::BITS as u64;
 
@@ -378,26 +381,30 @@ impl Receiver {
         wire: u16,
         payload: &'d [u8],
     ) -> Received<'d> {
-        match self.phase {
+        let options = match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
-            Phase::Requesting { .. } if wire == 1 => self.opened(now, from, Options::NONE),
-            Phase::Requesting { .. } => return ignored(Ignored::Unexpected),
-            Phase::Granting { .. } => {
-                let granted = self.link.options;
-                self.opened(now, from, granted);
-            }
-            Phase::Receiving if !self.link.is_proved() => self.link.answered(now),
+            Phase::Requesting { .. } => Options::NONE,
+            Phase::Granting { .. } | Phase::Receiving => self.link.options,
             Phase::Lingering { .. } => return self.handle_repeated_data(now, wire),
-            Phase::Receiving | Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Closing(_) | Phase::Over(_) => return ignored(Ignored::Over),
+        };
+        let Params { block_size, window_size, .. } = options.into();
+        let (block_size, window_size) = (block_size.get(), u64::from(window_size.get()));
+        let block = number_from_wire(wire, self.base.saturating_add(1));
+        let ahead = block.saturating_sub(self.base).saturating_sub(1);
+        // Neither due nor one of those up to `base`: DATA 0 before the numbers roll over.
+        if ahead >= window_size && block <= NUMBERS {
+            return ignored(Ignored::Unexpected);
         }
-        let block_size = self.link.params().block_size.get();
-        let window_size = u64::from(self.link.params().window_size.get());
+        if matches!(self.phase, Phase::Requesting { .. } | Phase::Granting { .. }) {
+            self.opened(now, from, options);
+        } else if !self.link.is_proved() {
+            self.link.answered(now);
+        }
         let Some(len) = u16::try_from(payload.len()).ok().filter(|&len| len <= block_size) else {
             // Cut off, it would be a wrong file (RFC 2348 leaves no room for it).
             return Received::Other(self.misconduct(Misconduct::OverlongData));
         };
-        let block = number_from_wire(wire, self.base.saturating_add(1));
-        let ahead = block.saturating_sub(self.base).saturating_sub(1);
         let seen = ahead >= window_size || self.is_kept(ahead);
         if seen || self.is_whole() {
             return self.handle_repeated_data(now, wire);
