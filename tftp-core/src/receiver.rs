@@ -548,7 +548,7 @@ impl Receiver {
     /// Whether a block is consistent with what is known of the file's end.
     fn fits_the_end(&self, block: u64, is_last: bool) -> bool {
         match self.end {
-            Some(last) => block < last,
+            Some(last) => block < last && !is_last,
             None if is_last => {
                 let beyond = block.saturating_sub(self.base);
                 u32::try_from(beyond)
