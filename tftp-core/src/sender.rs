@@ -149,7 +149,7 @@ impl Sender {
     pub fn handle_repeated_request(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Granting { due } => *due |= self.link.repeat_answer(now),
-            Phase::Sending if self.base == 0 => {
+            Phase::Sending if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
                     self.begin_window();
                 }
