@@ -18,7 +18,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use crate::{
-    burst::{number_from_wire, number_on_wire},
+    burst::Rollover,
     error::{ErrorCode, Failure, Misconduct},
     link::{End, Link, Origin, encode_error, judge_stranger},
     negotiate,
@@ -35,6 +35,7 @@ pub struct Receiver {
     link: Link,
     phase: Phase,
     order: Order,
+    rollover: Rollover,
     /// All blocks up to this one were returned.
     base: u64,
     /// Bit `i` is set when block `base + 1 + i` was returned ahead of its turn.
@@ -145,6 +146,7 @@ impl Receiver {
             link,
             phase,
             order,
+            rollover: Rollover::ToZero,
             base: 0,
             kept: 0,
             end: None,
@@ -390,7 +392,11 @@ impl Receiver {
         };
         let Params { block_size, window_size, .. } = options.into();
         let (block_size, window_size) = (block_size.get(), u64::from(window_size.get()));
-        let block = number_from_wire(wire, self.base.saturating_add(1));
+        // In lock-step only: with windows it cannot be told from a lost block 65,536.
+        if wire == 1 && window_size == 1 && self.base == u16::MAX.into() && !self.is_whole() {
+            self.rollover = Rollover::ToOne;
+        }
+        let block = self.rollover.from_wire(wire, self.base.saturating_add(1));
         let ahead = block.saturating_sub(self.base).saturating_sub(1);
         // Neither due nor one of those up to `base`: DATA 0 before the numbers roll over.
         if ahead >= window_size && block <= NUMBERS {
@@ -485,7 +491,7 @@ impl Receiver {
     /// A block came again: the sender has not got our ACK, or the network doubles packets.
     fn handle_repeated_data<'d>(&mut self, now: Instant, wire: u16) -> Received<'d> {
         self.link.count_duplicate();
-        let newest = wire == number_on_wire(self.base);
+        let newest = wire == self.rollover.on_wire(self.base);
         let lock_step = self.link.params().window_size.get() == 1;
         match self.phase {
             Phase::Lingering { .. } if newest => self.owe(Owed::Repeat),
@@ -520,7 +526,7 @@ impl Receiver {
             let linger = self.link.retransmission.timing().linger(self.params().timeout);
             self.phase = Phase::Lingering { until: now + linger };
         }
-        let ack = Packet::Ack { block: number_on_wire(self.base) };
+        let ack = Packet::Ack { block: self.rollover.on_wire(self.base) };
         ack.encode(out).map(Transmit::Packet)
     }
 
