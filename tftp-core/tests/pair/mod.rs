@@ -1,4 +1,5 @@
 //! Two halves, a virtual clock, and a link between them that a test may break packet by packet.
+#![allow(dead_code, reason = "every test file takes its share of these helpers")]
 #![expect(unreachable_pub, reason = "a test's module is public to that test")]
 
 use std::{
@@ -36,6 +37,8 @@ pub enum Fate {
     Double,
     /// Deliver after this many of the packets that follow.
     Displace(u64),
+    /// Deliver this much later than the link's latency.
+    Delay(Duration),
 }
 
 struct Flying {
@@ -55,6 +58,8 @@ pub struct Pair<'a> {
     pub acks_sent: u64,
     /// The file as the receiver's driver has it.
     pub received: Vec<u8>,
+    /// Which bytes of the file it has got; none may come twice.
+    delivered: Vec<bool>,
     file: &'a [u8],
     known_len: bool,
     opener: Opener,
@@ -94,6 +99,7 @@ impl<'a> Pair<'a> {
             data_sent: 0,
             acks_sent: 0,
             received: Vec::new(),
+            delivered: vec![false; file.len()],
             file,
             known_len: true,
             opener,
@@ -146,7 +152,12 @@ impl<'a> Pair<'a> {
 
     /// Runs until both halves are over, and panics if that takes too many steps.
     pub fn run(&mut self) {
-        for _ in 0..2_000_000 {
+        self.run_within(2_000_000);
+    }
+
+    /// The same with a bound on the steps: packets delivered and timers gone off.
+    pub fn run_within(&mut self, steps: u64) {
+        for _ in 0..steps {
             self.transmit();
             let Some(next) = self.next_event() else {
                 return;
@@ -202,6 +213,9 @@ impl<'a> Pair<'a> {
                         self.received.resize(end, 0xAA);
                     }
                     self.received[start..end].copy_from_slice(chunk.bytes);
+                    for byte in &mut self.delivered[start..end] {
+                        assert!(!std::mem::replace(byte, true), "a byte came twice");
+                    }
                 }
             }
         }
@@ -234,6 +248,10 @@ impl<'a> Pair<'a> {
         if !self.known_len && start + burst.payload_len() > self.file.len() {
             burst = burst.end_after(self.file.len() - start);
         }
+        let params = self.sender.params();
+        let window = usize::from(params.block_size.get()) * usize::from(params.window_size.get());
+        let acknowledged = usize::try_from(self.sender.acknowledged()).unwrap();
+        assert!(start + burst.payload_len() <= acknowledged + window, "more than a window");
         let mut bytes = self.file[start..].iter();
         let mut framed = vec![0; burst.framed_len()];
         for payload in burst.frame(&mut framed) {
@@ -252,18 +270,19 @@ impl<'a> Pair<'a> {
             _ => {}
         }
         self.packets += 1;
-        let (copies, places) = match (self.fate)(from, self.packets, &bytes) {
-            Fate::Lose => (0, 0),
-            Fate::Deliver => (1, 0),
-            Fate::Double => (2, 0),
-            Fate::Displace(places) => (1, 2 * places + 1),
+        let (copies, places, delay) = match (self.fate)(from, self.packets, &bytes) {
+            Fate::Lose => (0, 0, Duration::ZERO),
+            Fate::Deliver => (1, 0, Duration::ZERO),
+            Fate::Double => (2, 0, Duration::ZERO),
+            Fate::Displace(places) => (1, 2 * places + 1, Duration::ZERO),
+            Fate::Delay(delay) => (1, 0, delay),
         };
         let to = match from {
             From::Sender => From::Receiver,
             From::Receiver => From::Sender,
         };
         for _ in 0..copies {
-            let at = self.now + self.latency;
+            let at = self.now + self.latency + delay;
             let order = 2 * self.packets + places;
             let packet = Flying { at, order, to, bytes: bytes.clone() };
             let place = self.flying.partition_point(|other| (other.at, other.order) <= (at, order));
