@@ -142,7 +142,7 @@ impl Rollover {
     }
 
     /// The block whose number on the wire is `wire`, the first one at or after `from`.
-    pub(crate) fn from_wire(self, wire: u16, from: u64) -> u64 {
+    pub(crate) fn block_at(self, wire: u16, from: u64) -> u64 {
         match self {
             Self::ToZero => number_from_wire(wire, from),
             Self::ToOne => {

@@ -396,7 +396,7 @@ impl Receiver {
         if wire == 1 && window_size == 1 && self.base == u16::MAX.into() && !self.is_whole() {
             self.rollover = Rollover::ToOne;
         }
-        let block = self.rollover.from_wire(wire, self.base.saturating_add(1));
+        let block = self.rollover.block_at(wire, self.base.saturating_add(1));
         let ahead = block.saturating_sub(self.base).saturating_sub(1);
         // Neither due nor one of those up to `base`: DATA 0 before the numbers roll over.
         if ahead >= window_size && block <= NUMBERS {

@@ -76,6 +76,8 @@ pub const CLIENT: SocketAddr =
 pub const SERVER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 20_000);
 
+const REQUEST: &[u8] = b"\0\x01name\0octet\0";
+
 impl<'a> Pair<'a> {
     /// A transfer of `file` with these options agreed, over a link of 5 ms each way.
     pub fn new(opener: Opener, file: &'a [u8], agreed: Options) -> Self {
@@ -197,6 +199,12 @@ impl<'a> Pair<'a> {
         let sender_address = if self.opener == Opener::Sender { client } else { server };
         let receiver_address = if self.opener == Opener::Sender { server } else { client };
         match packet.to {
+            From::Sender if packet.bytes == REQUEST => {
+                self.sender.handle_repeated_request(self.now);
+            }
+            From::Receiver if packet.bytes == REQUEST => {
+                self.receiver.handle_repeated_request(self.now);
+            }
             From::Sender => {
                 match self.sender.handle_datagram(self.now, receiver_address, &packet.bytes) {
                     Verdict::Stray => panic!("the peer was taken for a stranger"),
@@ -225,8 +233,7 @@ impl<'a> Pair<'a> {
         let mut out = [0; SMALL_PACKET];
         while let Some(transmit) = self.sender.poll_transmit(self.now, &mut out) {
             match transmit {
-                // The request itself is not simulated: the server's half exists from the start.
-                Transmit::Request => {}
+                Transmit::Request => self.send_request(From::Sender),
                 Transmit::Packet(len) => self.send(From::Sender, out[..len].to_vec()),
                 Transmit::Burst(burst) => {
                     let burst = self.send_burst(burst);
@@ -236,10 +243,17 @@ impl<'a> Pair<'a> {
         }
         while let Some(transmit) = self.receiver.poll_transmit(self.now, &mut out) {
             match transmit {
-                Transmit::Request => {}
+                Transmit::Request => self.send_request(From::Receiver),
                 Transmit::Packet(len) => self.send(From::Receiver, out[..len].to_vec()),
                 Transmit::Burst(_) => panic!("a receiver has no bursts"),
             }
+        }
+    }
+
+    /// The first request has arrived already: the server's half exists from the start.
+    fn send_request(&mut self, from: From) {
+        if self.now > Instant::ZERO {
+            self.send(from, REQUEST.to_vec());
         }
     }
 
