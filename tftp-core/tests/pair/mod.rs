@@ -71,8 +71,7 @@ pub struct Pair<'a> {
     fate: Box<dyn FnMut(From, u64, &[u8]) -> Fate + 'a>,
 }
 
-pub const CLIENT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 40_000);
+pub const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 pub const SERVER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 20_000);
 
@@ -206,10 +205,9 @@ impl<'a> Pair<'a> {
                 self.receiver.handle_repeated_request(self.now);
             }
             From::Sender => {
-                match self.sender.handle_datagram(self.now, receiver_address, &packet.bytes) {
-                    Verdict::Stray => panic!("the peer was taken for a stranger"),
-                    _ => {}
-                }
+                let verdict =
+                    self.sender.handle_datagram(self.now, receiver_address, &packet.bytes);
+                assert_ne!(verdict, Verdict::Stray, "the peer was taken for a stranger");
             }
             From::Receiver => {
                 let received =
@@ -234,7 +232,7 @@ impl<'a> Pair<'a> {
         while let Some(transmit) = self.sender.poll_transmit(self.now, &mut out) {
             match transmit {
                 Transmit::Request => self.send_request(From::Sender),
-                Transmit::Packet(len) => self.send(From::Sender, out[..len].to_vec()),
+                Transmit::Packet(len) => self.send(From::Sender, &out[..len]),
                 Transmit::Burst(burst) => {
                     let burst = self.send_burst(burst);
                     self.sender.commit(self.now, burst);
@@ -244,7 +242,7 @@ impl<'a> Pair<'a> {
         while let Some(transmit) = self.receiver.poll_transmit(self.now, &mut out) {
             match transmit {
                 Transmit::Request => self.send_request(From::Receiver),
-                Transmit::Packet(len) => self.send(From::Receiver, out[..len].to_vec()),
+                Transmit::Packet(len) => self.send(From::Receiver, &out[..len]),
                 Transmit::Burst(_) => panic!("a receiver has no bursts"),
             }
         }
@@ -253,7 +251,7 @@ impl<'a> Pair<'a> {
     /// The first request has arrived already: the server's half exists from the start.
     fn send_request(&mut self, from: From) {
         if self.now > Instant::ZERO {
-            self.send(from, REQUEST.to_vec());
+            self.send(from, REQUEST);
         }
     }
 
@@ -272,19 +270,19 @@ impl<'a> Pair<'a> {
             payload.fill_with(|| *bytes.next().expect("the plan is inside the file"));
         }
         for packet in framed.chunks(burst.stride()) {
-            self.send(From::Sender, packet.to_vec());
+            self.send(From::Sender, packet);
         }
         burst
     }
 
-    fn send(&mut self, from: From, bytes: Vec<u8>) {
-        match Packet::parse(&bytes).expect("what we send is well-formed") {
+    fn send(&mut self, from: From, bytes: &[u8]) {
+        match Packet::parse(bytes).expect("what we send is well-formed") {
             Packet::Data { .. } => self.data_sent += 1,
             Packet::Ack { .. } => self.acks_sent += 1,
             _ => {}
         }
         self.packets += 1;
-        let (copies, places, delay) = match (self.fate)(from, self.packets, &bytes) {
+        let (copies, places, delay) = match (self.fate)(from, self.packets, bytes) {
             Fate::Lose => (0, 0, Duration::ZERO),
             Fate::Deliver => (1, 0, Duration::ZERO),
             Fate::Double => (2, 0, Duration::ZERO),
@@ -298,7 +296,7 @@ impl<'a> Pair<'a> {
         for _ in 0..copies {
             let at = self.now + self.latency + delay;
             let order = 2 * self.packets + places;
-            let packet = Flying { at, order, to, bytes: bytes.clone() };
+            let packet = Flying { at, order, to, bytes: bytes.to_vec() };
             let place = self.flying.partition_point(|other| (other.at, other.order) <= (at, order));
             self.flying.insert(place, packet);
         }
