@@ -115,8 +115,8 @@ fn an_ipv6_flow_label_is_nobodys_identity() {
         Timing::SERVER,
     );
     let from = SocketAddrV6::new(ip, 40_000, 9, 0).into();
-    let received = receiver.handle_datagram(at(10), from, b"\0\x03\0\x01all");
-    assert!(matches!(received, tftp_core::Received::Data(_)), "{received:?}");
+    let outcome = receiver.handle_datagram(at(10), from, b"\0\x03\0\x01all");
+    assert!(matches!(outcome, tftp_core::Received::Data(_)), "{outcome:?}");
 }
 
 #[test]
