@@ -44,6 +44,7 @@ struct Driver {
     /// The highest block sent.
     highest: u64,
     acknowledged: u64,
+    /// One that was sent and committed: it can only come a second time.
     stale: Option<Burst>,
     /// Packets sent before the peer has proved its address.
     before_proof: u32,
@@ -127,7 +128,6 @@ impl Driver {
                 }
                 Transmit::Burst(burst) => {
                     self.check_burst(burst);
-                    self.stale = Some(burst);
                     let left = self.file_len - burst.offset();
                     let ended = match usize::try_from(left) {
                         Ok(left) if burst.payload_len() > left => burst.end_after(left),
@@ -136,6 +136,7 @@ impl Driver {
                     let Some(first) = ended.first(room) else { return };
                     room -= first.packets();
                     self.commit(first);
+                    self.stale = Some(first);
                 }
             }
         }

@@ -574,6 +574,8 @@ impl Receiver {
     }
 
     fn close(&mut self, end: End) {
+        self.link.overdue_at = Instant::NEVER;
+        self.flight_over_at = Instant::NEVER;
         self.phase = match end.farewell() {
             Some(_) => Phase::Closing(end),
             None => Phase::Over(end),

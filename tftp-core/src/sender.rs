@@ -453,6 +453,7 @@ impl Sender {
     }
 
     fn close(&mut self, end: End) {
+        self.link.overdue_at = Instant::NEVER;
         self.phase = match end.farewell() {
             Some(_) => Phase::Closing(end),
             None => Phase::Over(end),

@@ -225,6 +225,21 @@ fn an_abort_is_one_error_and_the_end() {
 }
 
 #[test]
+fn a_session_that_has_only_its_error_left_to_send_has_no_timer() {
+    let mut sender = serve_read(Options::NONE, &file(600));
+    sender.poll(0);
+    let mut receiver = serve_write(blksize(8));
+    receiver.poll(0);
+    for mut session in [sender, receiver] {
+        session.abort(ErrorCode::NOT_DEFINED, "stopped");
+        assert_eq!(session.timer(), Some(tftp_core::Instant::NEVER));
+        let before = session.half.clone();
+        session.handle_timeout(at(3_600_000));
+        assert_eq!(session.half, before);
+    }
+}
+
+#[test]
 fn an_abort_before_any_answer_has_no_tid_to_go_to() {
     for mut session in [read(Options::NONE), write(Options::NONE, b"all")] {
         session.sends(0, &[REQUEST]);
