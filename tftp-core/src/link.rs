@@ -65,10 +65,18 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(now: Instant, peer: SocketAddr, options: Options, timing: Timing) -> Self {
+    /// A server's: its options are granted.
+    pub(crate) fn reply(now: Instant, peer: SocketAddr, answer: Options, timing: Timing) -> Self {
+        let mut link = Self::request(now, peer, answer, timing);
+        link.agree(answer);
+        link
+    }
+
+    /// A client's: its options are wishes.
+    pub(crate) fn request(now: Instant, peer: SocketAddr, asked: Options, timing: Timing) -> Self {
         Self {
             peer,
-            options,
+            options: asked,
             retransmission: Retransmission::new(timing),
             sent_at: now,
             overdue_at: Instant::NEVER,
@@ -101,6 +109,12 @@ impl Link {
         self.retransmission.is_proved()
     }
 
+    /// Both sides know these options from now on.
+    pub(crate) fn agree(&mut self, options: Options) {
+        self.options = options;
+        self.retransmission.agree(options.timeout());
+    }
+
     /// The opening packet was answered.
     pub(crate) fn answered(&mut self, now: Instant) {
         if !self.retransmission.is_repeating() {
@@ -117,7 +131,7 @@ impl Link {
 
     /// The awaited answer is due this long after `now`.
     pub(crate) fn await_answer(&mut self, now: Instant) {
-        let wait = self.retransmission.wait(self.options.timeout());
+        let wait = self.retransmission.wait();
         self.sent_at = now;
         self.overdue_at = now + wait;
     }
@@ -130,7 +144,7 @@ impl Link {
     /// The timer went off: whether to send again.
     pub(crate) fn try_again(&mut self) -> bool {
         self.overdue_at = Instant::NEVER;
-        self.retransmission.expired(self.options.timeout())
+        self.retransmission.expired()
     }
 
     /// One more packet is sent for the second time.

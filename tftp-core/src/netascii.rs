@@ -114,6 +114,7 @@ impl Decoder {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     extern crate std;
     use std::vec::Vec;

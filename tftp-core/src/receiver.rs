@@ -18,7 +18,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use crate::{
-    burst::{number_from_wire, number_on_wire},
+    burst::Rollover,
     error::{ErrorCode, Failure, Misconduct},
     link::{End, Link, Origin, encode_error, judge_stranger},
     negotiate,
@@ -35,6 +35,7 @@ pub struct Receiver {
     link: Link,
     phase: Phase,
     order: Order,
+    rollover: Rollover,
     /// All blocks up to this one were returned.
     base: u64,
     /// Bit `i` is set when block `base + 1 + i` was returned ahead of its turn.
@@ -97,6 +98,9 @@ impl Gap {
 /// A gap is answered when more later blocks than this have come: reordering displaces less.
 const REORDERING: u8 = 3;
 
+/// Numbers that the wire's 16 bits can tell apart.
+const NUMBERS: u64 = 1 << u16::BITS;
+
 /// Blocks behind `base` that can be returned ahead of their turn.
 const AHEAD: u64 = u128::BITS as u64;
 
@@ -118,7 +122,7 @@ impl Receiver {
         } else {
             (Phase::Granting { due: true }, Owed::Nothing)
         };
-        Self::new(now, peer, answer, order, timing, phase, owed)
+        Self::new(Link::reply(now, peer, answer, timing), phase, order, owed)
     }
 
     /// A client's read request: opens with the request, which the caller has encoded and sends on
@@ -133,23 +137,16 @@ impl Receiver {
         order: Order,
         timing: Timing,
     ) -> Self {
-        let phase = Phase::Requesting { due: true };
-        Self::new(now, server, asked, order, timing, phase, Owed::Nothing)
+        let link = Link::request(now, server, asked, timing);
+        Self::new(link, Phase::Requesting { due: true }, order, Owed::Nothing)
     }
 
-    fn new(
-        now: Instant,
-        peer: SocketAddr,
-        options: Options,
-        order: Order,
-        timing: Timing,
-        phase: Phase,
-        owed: Owed,
-    ) -> Self {
+    fn new(link: Link, phase: Phase, order: Order, owed: Owed) -> Self {
         Self {
-            link: Link::new(now, peer, options, timing),
+            link,
             phase,
             order,
+            rollover: Rollover::ToZero,
             base: 0,
             kept: 0,
             end: None,
@@ -386,26 +383,34 @@ impl Receiver {
         wire: u16,
         payload: &'d [u8],
     ) -> Received<'d> {
-        match self.phase {
+        let options = match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
-            Phase::Requesting { .. } if wire == 1 => self.opened(now, from, Options::NONE),
-            Phase::Requesting { .. } => return ignored(Ignored::Unexpected),
-            Phase::Granting { .. } => {
-                let granted = self.link.options;
-                self.opened(now, from, granted);
-            }
-            Phase::Receiving if !self.link.is_proved() => self.link.answered(now),
+            Phase::Requesting { .. } => Options::NONE,
+            Phase::Granting { .. } | Phase::Receiving => self.link.options,
             Phase::Lingering { .. } => return self.handle_repeated_data(now, wire),
-            Phase::Receiving | Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Closing(_) | Phase::Over(_) => return ignored(Ignored::Over),
+        };
+        let Params { block_size, window_size, .. } = options.into();
+        let (block_size, window_size) = (block_size.get(), u64::from(window_size.get()));
+        // In lock-step only: with windows it cannot be told from a lost block 65,536.
+        if wire == 1 && window_size == 1 && self.base == u16::MAX.into() && !self.is_whole() {
+            self.rollover = Rollover::ToOne;
         }
-        let block_size = self.link.params().block_size.get();
-        let window_size = u64::from(self.link.params().window_size.get());
+        let block = self.rollover.block_at(wire, self.base.saturating_add(1));
+        let ahead = block.saturating_sub(self.base).saturating_sub(1);
+        // Neither due nor one of those up to `base`: DATA 0 before the numbers roll over.
+        if ahead >= window_size && block <= NUMBERS {
+            return ignored(Ignored::Unexpected);
+        }
+        if matches!(self.phase, Phase::Requesting { .. } | Phase::Granting { .. }) {
+            self.opened(now, from, options);
+        } else if !self.link.is_proved() {
+            self.link.answered(now);
+        }
         let Some(len) = u16::try_from(payload.len()).ok().filter(|&len| len <= block_size) else {
             // Cut off, it would be a wrong file (RFC 2348 leaves no room for it).
             return Received::Other(self.misconduct(Misconduct::OverlongData));
         };
-        let block = number_from_wire(wire, self.base.saturating_add(1));
-        let ahead = block.saturating_sub(self.base).saturating_sub(1);
         let seen = ahead >= window_size || self.is_kept(ahead);
         if seen || self.is_whole() {
             return self.handle_repeated_data(now, wire);
@@ -432,7 +437,7 @@ impl Receiver {
     /// The opening packet was answered; the answer's source is the peer's TID from now on.
     fn opened(&mut self, now: Instant, from: SocketAddr, agreed: Options) {
         self.link.peer = from;
-        self.link.options = agreed;
+        self.link.agree(agreed);
         self.link.answered(now);
         self.phase = Phase::Receiving;
     }
@@ -486,7 +491,7 @@ impl Receiver {
     /// A block came again: the sender has not got our ACK, or the network doubles packets.
     fn handle_repeated_data<'d>(&mut self, now: Instant, wire: u16) -> Received<'d> {
         self.link.count_duplicate();
-        let newest = wire == number_on_wire(self.base);
+        let newest = wire == self.rollover.on_wire(self.base);
         let lock_step = self.link.params().window_size.get() == 1;
         match self.phase {
             Phase::Lingering { .. } if newest => self.owe(Owed::Repeat),
@@ -521,7 +526,7 @@ impl Receiver {
             let linger = self.link.retransmission.timing().linger(self.params().timeout);
             self.phase = Phase::Lingering { until: now + linger };
         }
-        let ack = Packet::Ack { block: number_on_wire(self.base) };
+        let ack = Packet::Ack { block: self.rollover.on_wire(self.base) };
         ack.encode(out).map(Transmit::Packet)
     }
 
@@ -549,7 +554,7 @@ impl Receiver {
     /// Whether a block is consistent with what is known of the file's end.
     fn fits_the_end(&self, block: u64, is_last: bool) -> bool {
         match self.end {
-            Some(last) => block < last,
+            Some(last) => block < last && !is_last,
             None if is_last => {
                 let beyond = block.saturating_sub(self.base);
                 u32::try_from(beyond)
@@ -569,6 +574,8 @@ impl Receiver {
     }
 
     fn close(&mut self, end: End) {
+        self.link.overdue_at = Instant::NEVER;
+        self.flight_over_at = Instant::NEVER;
         self.phase = match end.farewell() {
             Some(_) => Phase::Closing(end),
             None => Phase::Over(end),

@@ -17,7 +17,9 @@ use crate::options::Timeout;
 /// more than 60 seconds: boot loaders stop answering while their console is busy.
 ///
 /// A negotiated `timeout` is the retransmission interval instead (RFC 2349), for as many times as
-/// it takes to be as patient.
+/// it takes to be as patient. Before the peer has answered it is the first interval, and there are
+/// fewer retransmissions where they would take longer than a minute: a forged request must not hold
+/// a session for hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timing {
     opening_ms: u32,
@@ -86,13 +88,16 @@ impl Timing {
 /// a lost datagram on a local network goes unnoticed.
 pub const FLOOR: Duration = Duration::from_millis(20);
 
-/// How long a silent peer is kept at least when it has chosen the interval itself.
+/// How long a silent peer that has chosen the interval itself is kept: at least for so long once
+/// it has answered, and at most for so long before.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One session's estimate of the round trip, and where it stands in the schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Retransmission {
     timing: Timing,
+    /// The interval that both sides know of; a client's wish is not one yet.
+    negotiated: Option<Timeout>,
     smoothed: Option<Micros>,
     variation: Micros,
     /// The smallest round trip of a whole window.
@@ -109,6 +114,7 @@ impl Retransmission {
     pub(crate) fn new(timing: Timing) -> Self {
         Self {
             timing,
+            negotiated: None,
             smoothed: None,
             variation: Micros::from(Duration::ZERO),
             smallest: None,
@@ -116,6 +122,11 @@ impl Retransmission {
             attempt: 0,
             proved: false,
         }
+    }
+
+    /// A `timeout` was agreed on, or none.
+    pub(crate) fn agree(&mut self, negotiated: Option<Timeout>) {
+        self.negotiated = negotiated;
     }
 
     pub(crate) fn timing(&self) -> &Timing {
@@ -177,28 +188,24 @@ impl Retransmission {
     }
 
     /// The timer went off. Returns whether to send again; `false` is the end.
-    pub(crate) fn expired(&mut self, negotiated: Option<Timeout>) -> bool {
+    pub(crate) fn expired(&mut self) -> bool {
         self.attempt = self.attempt.saturating_add(1);
-        self.attempt <= self.most(negotiated)
+        self.attempt <= self.most()
     }
 
     /// Whether one more first packet may go to a peer that has proved nothing, ahead of the timer.
     pub(crate) fn spare_attempt(&mut self) -> bool {
-        let spare = self.attempt < self.timing.opening_retries;
+        let spare = self.attempt < self.most();
         self.attempt = self.attempt.saturating_add(u8::from(spare));
         spare
     }
 
     /// How long to wait for an answer to what was just sent.
-    pub(crate) fn wait(&self, negotiated: Option<Timeout>) -> Duration {
-        match (self.proved, negotiated) {
+    pub(crate) fn wait(&self) -> Duration {
+        match (self.proved, self.negotiated) {
             (false, _) => {
-                let first = self.opening(negotiated);
-                if self.attempt < self.timing.opening_retries {
-                    doubled(first, self.attempt)
-                } else {
-                    first
-                }
+                let first = self.opening();
+                if self.attempt < self.most() { doubled(first, self.attempt) } else { first }
             }
             (true, Some(timeout)) => interval(timeout),
             (true, None) => {
@@ -215,14 +222,17 @@ impl Retransmission {
     }
 
     /// The first interval before the peer has answered.
-    pub(crate) fn opening(&self, negotiated: Option<Timeout>) -> Duration {
-        negotiated.map_or(self.timing.opening(), interval)
+    fn opening(&self) -> Duration {
+        self.negotiated.map_or(self.timing.opening(), |timeout| interval(timeout).min(PATIENCE))
     }
 
     /// Retransmissions in a row before the end.
-    fn most(&self, negotiated: Option<Timeout>) -> u8 {
-        match (self.proved, negotiated) {
-            (false, _) => self.timing.opening_retries,
+    fn most(&self) -> u8 {
+        match (self.proved, self.negotiated) {
+            (false, None) => self.timing.opening_retries,
+            (false, Some(timeout)) => (0..=self.timing.opening_retries)
+                .rfind(|&times| doubled(interval(timeout), times) <= PATIENCE)
+                .unwrap_or(0),
             (true, Some(timeout)) => {
                 let patient = PATIENCE.as_secs().div_ceil(timeout.seconds().into());
                 self.timing.retries.max(u8::try_from(patient).unwrap_or(u8::MAX))

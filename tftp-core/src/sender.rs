@@ -92,7 +92,7 @@ impl Sender {
         timing: Timing,
     ) -> Self {
         let phase = if answer.is_empty() { Phase::Sending } else { Phase::Granting { due: true } };
-        Self::new(now, peer, answer, len, timing, phase)
+        Self::new(Link::reply(now, peer, answer, timing), phase, len)
     }
 
     /// A client's write request: opens with the request, which the caller has encoded and sends on
@@ -107,18 +107,11 @@ impl Sender {
         len: Option<u64>,
         timing: Timing,
     ) -> Self {
-        Self::new(now, server, asked, len, timing, Phase::Requesting { due: true })
+        let link = Link::request(now, server, asked, timing);
+        Self::new(link, Phase::Requesting { due: true }, len)
     }
 
-    fn new(
-        now: Instant,
-        peer: SocketAddr,
-        options: Options,
-        len: Option<u64>,
-        timing: Timing,
-        phase: Phase,
-    ) -> Self {
-        let link = Link::new(now, peer, options, timing);
+    fn new(link: Link, phase: Phase, len: Option<u64>) -> Self {
         Self { link, phase, len, base: 0, next: 1, high: 0, flight: Flight::NONE }
     }
 
@@ -156,7 +149,7 @@ impl Sender {
     pub fn handle_repeated_request(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Granting { due } => *due |= self.link.repeat_answer(now),
-            Phase::Sending if self.base == 0 => {
+            Phase::Sending if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
                     self.begin_window();
                 }
@@ -311,7 +304,7 @@ impl Sender {
         match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
             Phase::Requesting { .. } if block == 0 => {
-                self.link.options = Options::NONE;
+                self.link.agree(Options::NONE);
                 self.opened(now, from)
             }
             Phase::Granting { .. } if block == 0 => self.opened(now, from),
@@ -334,7 +327,7 @@ impl Sender {
         };
         match negotiate::accept(&self.link.options, oack) {
             Ok(agreed) => {
-                self.link.options = agreed;
+                self.link.agree(agreed);
                 self.opened(now, from)
             }
             Err(misconduct) => {
@@ -460,6 +453,7 @@ impl Sender {
     }
 
     fn close(&mut self, end: End) {
+        self.link.overdue_at = Instant::NEVER;
         self.phase = match end.farewell() {
             Some(_) => Phase::Closing(end),
             None => Phase::Over(end),

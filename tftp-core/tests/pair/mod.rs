@@ -1,4 +1,6 @@
 //! Two halves, a virtual clock, and a link between them that a test may break packet by packet.
+#![allow(dead_code, reason = "every test file takes its share of these helpers")]
+#![expect(unreachable_pub, reason = "a test's module is public to that test")]
 
 use std::{
     collections::VecDeque,
@@ -35,6 +37,8 @@ pub enum Fate {
     Double,
     /// Deliver after this many of the packets that follow.
     Displace(u64),
+    /// Deliver this much later than the link's latency.
+    Delay(Duration),
 }
 
 struct Flying {
@@ -54,6 +58,8 @@ pub struct Pair<'a> {
     pub acks_sent: u64,
     /// The file as the receiver's driver has it.
     pub received: Vec<u8>,
+    /// Which bytes of the file it has got; none may come twice.
+    delivered: Vec<bool>,
     file: &'a [u8],
     known_len: bool,
     opener: Opener,
@@ -65,10 +71,11 @@ pub struct Pair<'a> {
     fate: Box<dyn FnMut(From, u64, &[u8]) -> Fate + 'a>,
 }
 
-pub const CLIENT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 40_000);
+pub const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 pub const SERVER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 20_000);
+
+const REQUEST: &[u8] = b"\0\x01name\0octet\0";
 
 impl<'a> Pair<'a> {
     /// A transfer of `file` with these options agreed, over a link of 5 ms each way.
@@ -93,6 +100,7 @@ impl<'a> Pair<'a> {
             data_sent: 0,
             acks_sent: 0,
             received: Vec::new(),
+            delivered: vec![false; file.len()],
             file,
             known_len: true,
             opener,
@@ -145,7 +153,12 @@ impl<'a> Pair<'a> {
 
     /// Runs until both halves are over, and panics if that takes too many steps.
     pub fn run(&mut self) {
-        for _ in 0..2_000_000 {
+        self.run_within(2_000_000);
+    }
+
+    /// The same with a bound on the steps: packets delivered and timers gone off.
+    pub fn run_within(&mut self, steps: u64) {
+        for _ in 0..steps {
             self.transmit();
             let Some(next) = self.next_event() else {
                 return;
@@ -185,11 +198,16 @@ impl<'a> Pair<'a> {
         let sender_address = if self.opener == Opener::Sender { client } else { server };
         let receiver_address = if self.opener == Opener::Sender { server } else { client };
         match packet.to {
+            From::Sender if packet.bytes == REQUEST => {
+                self.sender.handle_repeated_request(self.now);
+            }
+            From::Receiver if packet.bytes == REQUEST => {
+                self.receiver.handle_repeated_request(self.now);
+            }
             From::Sender => {
-                match self.sender.handle_datagram(self.now, receiver_address, &packet.bytes) {
-                    Verdict::Stray => panic!("the peer was taken for a stranger"),
-                    _ => {}
-                }
+                let verdict =
+                    self.sender.handle_datagram(self.now, receiver_address, &packet.bytes);
+                assert_ne!(verdict, Verdict::Stray, "the peer was taken for a stranger");
             }
             From::Receiver => {
                 let received =
@@ -201,6 +219,9 @@ impl<'a> Pair<'a> {
                         self.received.resize(end, 0xAA);
                     }
                     self.received[start..end].copy_from_slice(chunk.bytes);
+                    for byte in &mut self.delivered[start..end] {
+                        assert!(!std::mem::replace(byte, true), "a byte came twice");
+                    }
                 }
             }
         }
@@ -210,9 +231,8 @@ impl<'a> Pair<'a> {
         let mut out = [0; SMALL_PACKET];
         while let Some(transmit) = self.sender.poll_transmit(self.now, &mut out) {
             match transmit {
-                // The request itself is not simulated: the server's half exists from the start.
-                Transmit::Request => {}
-                Transmit::Packet(len) => self.send(From::Sender, out[..len].to_vec()),
+                Transmit::Request => self.send_request(From::Sender),
+                Transmit::Packet(len) => self.send(From::Sender, &out[..len]),
                 Transmit::Burst(burst) => {
                     let burst = self.send_burst(burst);
                     self.sender.commit(self.now, burst);
@@ -221,10 +241,17 @@ impl<'a> Pair<'a> {
         }
         while let Some(transmit) = self.receiver.poll_transmit(self.now, &mut out) {
             match transmit {
-                Transmit::Request => {}
-                Transmit::Packet(len) => self.send(From::Receiver, out[..len].to_vec()),
+                Transmit::Request => self.send_request(From::Receiver),
+                Transmit::Packet(len) => self.send(From::Receiver, &out[..len]),
                 Transmit::Burst(_) => panic!("a receiver has no bursts"),
             }
+        }
+    }
+
+    /// The first request has arrived already: the server's half exists from the start.
+    fn send_request(&mut self, from: From) {
+        if self.now > Instant::ZERO {
+            self.send(from, REQUEST);
         }
     }
 
@@ -233,38 +260,43 @@ impl<'a> Pair<'a> {
         if !self.known_len && start + burst.payload_len() > self.file.len() {
             burst = burst.end_after(self.file.len() - start);
         }
+        let params = self.sender.params();
+        let window = usize::from(params.block_size.get()) * usize::from(params.window_size.get());
+        let acknowledged = usize::try_from(self.sender.acknowledged()).unwrap();
+        assert!(start + burst.payload_len() <= acknowledged + window, "more than a window");
         let mut bytes = self.file[start..].iter();
         let mut framed = vec![0; burst.framed_len()];
         for payload in burst.frame(&mut framed) {
             payload.fill_with(|| *bytes.next().expect("the plan is inside the file"));
         }
         for packet in framed.chunks(burst.stride()) {
-            self.send(From::Sender, packet.to_vec());
+            self.send(From::Sender, packet);
         }
         burst
     }
 
-    fn send(&mut self, from: From, bytes: Vec<u8>) {
-        match Packet::parse(&bytes).expect("what we send is well-formed") {
+    fn send(&mut self, from: From, bytes: &[u8]) {
+        match Packet::parse(bytes).expect("what we send is well-formed") {
             Packet::Data { .. } => self.data_sent += 1,
             Packet::Ack { .. } => self.acks_sent += 1,
             _ => {}
         }
         self.packets += 1;
-        let (copies, places) = match (self.fate)(from, self.packets, &bytes) {
-            Fate::Lose => (0, 0),
-            Fate::Deliver => (1, 0),
-            Fate::Double => (2, 0),
-            Fate::Displace(places) => (1, 2 * places + 1),
+        let (copies, places, delay) = match (self.fate)(from, self.packets, bytes) {
+            Fate::Lose => (0, 0, Duration::ZERO),
+            Fate::Deliver => (1, 0, Duration::ZERO),
+            Fate::Double => (2, 0, Duration::ZERO),
+            Fate::Displace(places) => (1, 2 * places + 1, Duration::ZERO),
+            Fate::Delay(delay) => (1, 0, delay),
         };
         let to = match from {
             From::Sender => From::Receiver,
             From::Receiver => From::Sender,
         };
         for _ in 0..copies {
-            let at = self.now + self.latency;
+            let at = self.now + self.latency + delay;
             let order = 2 * self.packets + places;
-            let packet = Flying { at, order, to, bytes: bytes.clone() };
+            let packet = Flying { at, order, to, bytes: bytes.to_vec() };
             let place = self.flying.partition_point(|other| (other.at, other.order) <= (at, order));
             self.flying.insert(place, packet);
         }

@@ -1,0 +1,300 @@
+//! RFC 7440, the `windowsize` option: whole windows, gaps, and lost tails, in blocks of 8 bytes.
+
+mod trace;
+
+use std::time::Duration;
+
+use tftp_core::{Ignored, Limits, WindowSize};
+use trace::{
+    Half, Trace, ack, answer, at, blocks, data, file, oack, serve_read, serve_write,
+    serve_write_strictly, windows_of,
+};
+
+const NOTHING: [Vec<u8>; 0] = [];
+
+#[test]
+fn f09_a_window_size_is_granted_lowered_or_left_out() {
+    let cases = [
+        ("1", Some("1")),
+        ("16", Some("16")),
+        ("17", Some("16")),
+        ("65535", Some("16")),
+        ("65536", Some("16")),
+        ("0", None),
+        ("-4", None),
+        ("", None),
+        ("4294967296", None),
+    ];
+    let limits = Limits { max_window_size: WindowSize::new(16).unwrap(), ..Limits::default() };
+    for (wish, granted) in cases {
+        let asked = format!("windowsize\0{wish}\0");
+        let expected = granted.map_or(ack(0), |size| oack(&format!("windowsize={size}")));
+        let first = answer(b'\x02', b"octet", asked.as_bytes(), &limits, None);
+        assert_eq!(first, Ok(expected), "{wish:?}");
+    }
+}
+
+#[test]
+fn f36_not_even_a_part_of_the_window_leaves_before_the_oack_is_acknowledged() {
+    let mut session = serve_read(windows_of(4), &file(80));
+    session.sends(0, &[oack("blksize=8 windowsize=4")]).is_silent(999);
+}
+
+#[test]
+fn section_3_a_window_is_sent_as_a_whole_and_its_last_ack_draws_the_next() {
+    let (file, mut session) = reading(4, 80);
+    session.sends(100, &blocks(&file, 8, 1..=4)).is_silent(150);
+    session.gets(200, ack(4)).sends(200, &blocks(&file, 8, 5..=8)).is_silent(250);
+    session.gets(300, ack(8)).sends(300, &blocks(&file, 8, 9..=11)).is_silent(350);
+    session.gets(400, ack(11)).is_silent(400).is_done();
+}
+
+#[test]
+fn f25_a_file_of_whole_windows_ends_with_an_empty_data() {
+    let (file, mut session) = reading(4, 32);
+    session.sends(100, &blocks(&file, 8, 1..=4));
+    session.gets(200, ack(4)).sends(200, &[data(5, b"")]);
+    session.gets(300, ack(5)).is_silent(300).is_done();
+}
+
+#[test]
+fn f27_an_ack_inside_the_window_begins_a_new_window_right_behind_it() {
+    let (file, mut session) = reading(4, 80);
+    session.sends(100, &blocks(&file, 8, 1..=4));
+    session.gets(200, ack(2)).sends(200, &blocks(&file, 8, 3..=6)).is_silent(201);
+}
+
+#[test]
+fn f27_sixty_three_duplicates_of_it_draw_at_most_one_window_more() {
+    let (file, mut session) = reading(64, 8 * 200);
+    session.sends(100, &blocks(&file, 8, 1..=64));
+    // The smallest round trip is 100 ms.
+    session.gets(200, ack(64)).sends(200, &blocks(&file, 8, 65..=128));
+    session.gets(300, ack(65)).sends(300, &blocks(&file, 8, 66..=129));
+    for micros in 1..=63 {
+        session.gets_again(300 + micros, ack(65)).is_silent(300 + micros);
+    }
+    // Now it can be about this window: its first block was lost.
+    session.gets(400, ack(65)).sends(400, &blocks(&file, 8, 66..=129));
+    for late in [401, 500, 510] {
+        session.gets_again(late, ack(65)).is_silent(late);
+    }
+    session.gets(520, ack(129)).sends(520, &blocks(&file, 8, 130..=193));
+}
+
+#[test]
+fn f27_before_any_window_was_measured_a_repeated_ack_says_nothing() {
+    let (file, mut session) = reading(4, 80);
+    session.sends(100, &blocks(&file, 8, 1..=4));
+    session.gets_again(390, ack(0)).is_silent(390);
+    session.wakes(400).sends(400, &blocks(&file, 8, 1..=4));
+}
+
+#[test]
+fn f28_acks_from_before_the_window_and_from_beyond_it_are_ignored() {
+    let (file, mut session) = reading(4, 80);
+    session.sends(100, &blocks(&file, 8, 1..=4));
+    session.ignores(110, ack(5), Ignored::Unexpected);
+    session.gets(200, ack(4)).poll(200);
+    for old in 0..4 {
+        session.ignores(210, ack(old), Ignored::Unexpected).is_silent(210);
+    }
+}
+
+#[test]
+fn f29_a_silent_window_is_sent_again_from_its_first_block() {
+    let (file, mut session) = reading(4, 80);
+    session.sends(100, &blocks(&file, 8, 1..=4)).gets(200, ack(4));
+    session.sends(200, &blocks(&file, 8, 5..=8));
+    let again = session.timer().expect("it waits").as_nanos() / 1_000_000;
+    assert!((300..=500).contains(&again), "{again} ms");
+    session.handle_timeout(at(again + 1));
+    session.sends(again + 1, &blocks(&file, 8, 5..=8));
+}
+
+#[test]
+fn section_4_a_receiver_acknowledges_whole_windows_and_the_last_block() {
+    let (file, mut session) = writing(4, 50);
+    session.receives(40, &blocks(&file, 8, 1..=3)).is_silent(40);
+    session.receives(41, &blocks(&file, 8, 4..=4)).sends(41, &[ack(4)]);
+    session.receives(80, &blocks(&file, 8, 5..=6)).is_silent(80);
+    session.receives(81, &blocks(&file, 8, 7..=7)).sends(81, &[ack(7)]);
+    assert_eq!(session.file, file);
+}
+
+#[test]
+fn f40_a_gap_is_answered_once_after_more_than_three_later_blocks() {
+    let (file, mut session) = writing(8, 200);
+    session.receives(40, &blocks(&file, 8, 1..=2)).is_silent(40);
+    session.receives(41, &blocks(&file, 8, 4..=6)).is_silent(41);
+    session.receives(41, &blocks(&file, 8, 7..=7)).sends(41, &[ack(2)]);
+    session.receives(42, &blocks(&file, 8, 8..=8)).is_silent(42);
+    assert_eq!(session.timer(), Some(at(160)), "only the retransmission timer asks again");
+}
+
+#[test]
+fn f40_a_gap_near_the_flights_end_is_answered_a_quarter_round_trip_later() {
+    let (file, mut session) = writing(4, 200);
+    session.receives(40, &blocks(&file, 8, 1..=2)).receives(41, &blocks(&file, 8, 4..=4));
+    session.is_silent(41).wakes(51).sends(51, &[ack(2)]);
+    // The missing block closes the gap; the blocks that came before it are not needed again.
+    session.receives(90, &blocks(&file, 8, 3..=3)).is_silent(90);
+    session.receives(90, &blocks(&file, 8, 5..=6)).sends(90, &[ack(6)]);
+    assert_eq!(session.file, &file[..48]);
+}
+
+#[test]
+fn f40_at_least_a_millisecond_is_left_to_reordering() {
+    let (file, mut session) = writing_after(4, 200, 0);
+    session.receives(0, &blocks(&file, 8, 1..=1)).receives(5, &blocks(&file, 8, 3..=3));
+    session.wakes(6).sends(6, &[ack(1)]);
+}
+
+#[test]
+fn a_flight_whose_tail_is_lost_is_answered_two_round_trips_later() {
+    let (file, mut session) = writing(8, 200);
+    session.receives(40, &blocks(&file, 8, 1..=5)).is_silent(40);
+    session.wakes(120).sends(120, &[ack(5)]);
+}
+
+#[test]
+fn blocks_that_overtake_each_other_are_written_to_their_place_and_draw_no_ack() {
+    let (file, mut session) = writing(4, 60);
+    for number in [2, 1, 4] {
+        session.receives(40, &blocks(&file, 8, number..=number)).is_silent(40);
+    }
+    session.receives(40, &blocks(&file, 8, 3..=3)).sends(40, &[ack(4)]);
+    // The last block, too, may come before its turn.
+    session.receives(80, &blocks(&file, 8, 8..=8)).receives(80, &blocks(&file, 8, 5..=6));
+    session.is_silent(80).receives(81, &blocks(&file, 8, 7..=7)).sends(81, &[ack(8)]);
+    assert_eq!(session.file, file);
+}
+
+#[test]
+fn a_strict_receiver_takes_no_block_before_its_turn() {
+    let file = file(200);
+    let mut session = serve_write_strictly(windows_of(8));
+    session.poll(0);
+    session.receives(40, &blocks(&file, 8, 1..=1)).gets_again(41, data(3, &file[16..24]));
+    session.wakes(51).sends(51, &[ack(1)]);
+    session.receives(90, &blocks(&file, 8, 2..=2));
+    assert_eq!(session.file, &file[..16]);
+}
+
+#[test]
+fn a_doubled_window_is_answered_once_when_its_flight_is_over() {
+    let (file, mut session) = writing(4, 200);
+    session.receives(40, &blocks(&file, 8, 1..=4)).sends(40, &[ack(4)]);
+    for again in blocks(&file, 8, 1..=4) {
+        session.gets_again(60, again).is_silent(60);
+    }
+    session.wakes(70).sends(70, &[ack(4)]).is_silent(71);
+}
+
+#[test]
+fn blocks_further_ahead_than_128_are_not_kept() {
+    let (file, mut session) = writing(200, 8 * 400);
+    session.receives(40, &blocks(&file, 8, 128..=128));
+    session.gets_again(40, data(129, &file[8 * 128..8 * 129]));
+    session.receives(40, &blocks(&file, 8, 1..=127)).is_silent(40);
+    session.gets_again(41, data(128, &file[8 * 127..8 * 128]));
+    session.receives(41, &blocks(&file, 8, 129..=129));
+    assert_eq!(session.file, &file[..8 * 129]);
+}
+
+#[test]
+fn a_short_block_is_the_last_and_nothing_behind_it_is_written() {
+    let (file, mut session) = writing(8, 200);
+    session.receives(40, &[data(3, b"end")]).gets_again(40, data(4, &file[24..32]));
+    session.gets_again(40, data(2, b"short"));
+    session.receives(40, &blocks(&file, 8, 1..=2)).sends(40, &[ack(3)]);
+    assert_eq!(session.file, [&file[..16], b"end"].concat());
+}
+
+#[test]
+fn a_second_window_may_end_where_it_likes_after_a_gap() {
+    let (file, mut session) = reading(8, 8 * 12 + 4);
+    session.sends(100, &blocks(&file, 8, 1..=8)).gets(200, ack(5));
+    session.sends(200, &blocks(&file, 8, 6..=13)).gets(300, ack(12));
+    session.sends(300, &blocks(&file, 8, 13..=13)).gets(400, ack(13)).is_silent(400).is_done();
+}
+
+#[test]
+fn only_what_was_sent_once_measures_the_round_trip() {
+    let (file, mut session) = reading(4, 200);
+    session.sends(100, &blocks(&file, 8, 1..=4)).gets(200, ack(2));
+    session.sends(200, &blocks(&file, 8, 3..=6)).gets(201, ack(4));
+    // 3 and 4 may have been acknowledged from their first flight.
+    let Half::Sender(sender) = &session.half else { unreachable!() };
+    assert_eq!(sender.stats().round_trip, Some(Duration::from_millis(100)));
+}
+
+#[test]
+fn a_block_on_its_way_when_the_window_is_cut_short_costs_nothing_but_itself() {
+    let (file, mut session) = reading(4, 200);
+    let mut out = [0; tftp_core::SMALL_PACKET];
+    let Some(tftp_core::Transmit::Burst(burst)) = session.poll_once(100, &mut out) else {
+        panic!("a window is due");
+    };
+    // Two packets of four fit into the socket; then it is writable again.
+    let half = burst.first(2).expect("two packets");
+    assert_eq!(session.send(100, half), blocks(&file, 8, 1..=2));
+    assert_eq!(session.timer(), Some(tftp_core::Instant::NEVER));
+    session.sends(130, &blocks(&file, 8, 3..=4));
+    session.gets(230, ack(4)).sends(230, &blocks(&file, 8, 5..=8));
+}
+
+#[test]
+fn a_plan_from_before_an_ack_is_stale_and_not_committed() {
+    let (file, mut session) = reading(4, 200);
+    session.sends(100, &blocks(&file, 8, 1..=4)).gets(200, ack(1));
+    let mut out = [0; tftp_core::SMALL_PACKET];
+    let Some(tftp_core::Transmit::Burst(stale)) = session.poll_once(200, &mut out) else {
+        panic!("a window is due");
+    };
+    session.gets(201, ack(3));
+    let before = session.half.clone();
+    let _ = session.send(201, stale);
+    assert_eq!(session.half, before);
+    session.sends(201, &blocks(&file, 8, 4..=7));
+    // And one that was committed before: not twice.
+    let before = session.half.clone();
+    let _ = session.send(202, stale);
+    assert_eq!(session.half, before);
+    assert_eq!(session.poll(202), NOTHING);
+}
+
+/// A server's session for reading, opened at 100 ms.
+fn reading(window: u16, len: usize) -> (Vec<u8>, Trace) {
+    let file = file(len);
+    let mut session = serve_read(windows_of(window), &file);
+    session.poll(0);
+    session.gets(100, ack(0));
+    (file, session)
+}
+
+/// A server's session for writing; the first block is expected at 40 ms, which makes the round
+/// trip 40 ms and a pause 10 ms.
+fn writing(window: u16, len: usize) -> (Vec<u8>, Trace) {
+    writing_after(window, len, 0)
+}
+
+fn writing_after(window: u16, len: usize, ms: u64) -> (Vec<u8>, Trace) {
+    let mut session = serve_write(windows_of(window));
+    session.poll(ms);
+    (file(len), session)
+}
+
+trait Receives {
+    fn receives(&mut self, ms: u64, packets: &[Vec<u8>]) -> &mut Self;
+}
+
+impl Receives for Trace {
+    #[track_caller]
+    fn receives(&mut self, ms: u64, packets: &[Vec<u8>]) -> &mut Self {
+        for packet in packets {
+            self.gets(ms, packet);
+        }
+        self
+    }
+}
