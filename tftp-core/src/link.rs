@@ -118,7 +118,7 @@ impl Link {
     /// The opening packet was answered.
     pub(crate) fn answered(&mut self, now: Instant) {
         if !self.retransmission.is_repeating() {
-            self.retransmission.measured(now.saturating_duration_since(self.sent_at));
+            self.retransmission.measured_opening(now.saturating_duration_since(self.sent_at));
         }
         self.retransmission.progress();
         self.overdue_at = Instant::NEVER;

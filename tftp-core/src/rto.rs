@@ -1,7 +1,7 @@
 //! When to send again: the measured round trip (RFC 6298), the schedule of retransmissions, and
 //! its end.
 
-use core::time::Duration;
+use core::{num::NonZeroU32, time::Duration};
 
 use crate::options::Timeout;
 
@@ -88,6 +88,11 @@ impl Timing {
 /// a lost datagram on a local network goes unnoticed.
 pub const FLOOR: Duration = Duration::from_millis(20);
 
+/// The same before a window of blocks has been measured. The opening's small packets say nothing of
+/// the time that a window takes on a slow link, where every retransmission too early is one window
+/// more in the queue.
+const FIRST_FLOOR: Duration = Duration::from_millis(200);
+
 /// How long a silent peer that has chosen the interval itself is kept: at least for so long once
 /// it has answered, and at most for so long before.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -102,6 +107,8 @@ pub(crate) struct Retransmission {
     variation: Micros,
     /// The smallest round trip of a whole window.
     smallest: Option<Micros>,
+    /// The estimate comes from blocks, not only from the small packets of the opening.
+    blocks_measured: bool,
     /// Doublings of the estimate that stay until an answer comes without a time-out (Karn's rule,
     /// second half).
     backed_off: u8,
@@ -118,6 +125,7 @@ impl Retransmission {
             smoothed: None,
             variation: Micros::from(Duration::ZERO),
             smallest: None,
+            blocks_measured: false,
             backed_off: 0,
             attempt: 0,
             proved: false,
@@ -143,18 +151,26 @@ impl Retransmission {
         self.smallest.map(Duration::from)
     }
 
-    /// A round trip was measured on packets that were sent once (Karn's rule, first half).
+    /// The round trip of the opening packet was measured.
+    pub(crate) fn measured_opening(&mut self, trip: Duration) {
+        self.smoothed = Some(trip.into());
+        self.variation = (trip / 2).into();
+    }
+
+    /// A round trip of blocks was measured, on packets that were sent once (Karn's rule, first
+    /// half).
     pub(crate) fn measured(&mut self, trip: Duration) {
         // RFC 6298 section 2: alpha is 1/8, beta is 1/4.
         let (smoothed, variation) = match self.smoothed() {
-            None => (trip, trip / 2),
-            Some(smoothed) => {
+            Some(smoothed) if self.blocks_measured => {
                 let variation = Duration::from(self.variation);
                 (smoothed / 8 * 7 + trip / 8, variation / 4 * 3 + smoothed.abs_diff(trip) / 4)
             }
+            Some(_) | None => (trip, trip / 2),
         };
         self.smoothed = Some(smoothed.into());
         self.variation = variation.into();
+        self.blocks_measured = true;
         self.backed_off = 0;
     }
 
@@ -255,7 +271,8 @@ impl Retransmission {
             }
             None => self.timing.opening(),
         };
-        doubled(measured.max(FLOOR).min(self.ceiling()), self.backed_off)
+        let floor = if self.blocks_measured { FLOOR } else { FIRST_FLOOR };
+        doubled(measured.max(floor).min(self.ceiling()), self.backed_off)
     }
 
     /// The ceiling gives way to two round trips: a path slower than it would otherwise have every
@@ -265,19 +282,20 @@ impl Retransmission {
     }
 }
 
-/// A duration of up to 71 minutes in four bytes: sessions are small.
+/// A duration of up to 71 minutes in four bytes, none in no more: sessions are small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Micros(u32);
+struct Micros(NonZeroU32);
 
 impl From<Duration> for Micros {
     fn from(duration: Duration) -> Self {
-        Self(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
+        let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+        Self(NonZeroU32::new(micros).unwrap_or(NonZeroU32::MIN))
     }
 }
 
 impl From<Micros> for Duration {
     fn from(micros: Micros) -> Self {
-        Self::from_micros(micros.0.into())
+        Self::from_micros(micros.0.get().into())
     }
 }
 

@@ -64,17 +64,15 @@ enum Phase {
 /// The blocks between `base` and `next`: what is on its way since the window was last begun.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Flight {
-    /// When the first of them was committed; `None` before that.
-    began: Option<Instant>,
+    /// When the first of them was committed; never before that.
+    began: Instant,
     /// The first block among them that had not been sent before. Only an ACK from there on
     /// measures a round trip (Karn's rule).
     fresh: u64,
     /// A repeated ACK has made this window begin again; it does so once.
     repeated: bool,
-}
-
-impl Flight {
-    const NONE: Self = Self { began: None, fresh: 0, repeated: false };
+    /// Blocks of earlier flights that may still arrive, and draw one repeated ACK each.
+    stale: u16,
 }
 
 impl Sender {
@@ -112,7 +110,15 @@ impl Sender {
     }
 
     fn new(link: Link, phase: Phase, len: Option<u64>) -> Self {
-        Self { link, phase, len, base: 0, next: 1, high: 0, flight: Flight::NONE }
+        Self {
+            link,
+            phase,
+            len,
+            base: 0,
+            next: 1,
+            high: 0,
+            flight: Flight { began: Instant::NEVER, fresh: 0, repeated: false, stale: 0 },
+        }
     }
 
     /// Takes a datagram that arrived. Never fails: what is no business of the session changes
@@ -194,8 +200,8 @@ impl Sender {
         if self.len.is_none() {
             self.len = burst.file_len;
         }
-        if self.flight.began.is_none() {
-            self.flight.began = Some(now);
+        if self.flight.began == Instant::NEVER {
+            self.flight.began = now;
             self.flight.fresh = self.high.saturating_add(1);
         }
         let count = u64::from(burst.count);
@@ -356,11 +362,8 @@ impl Sender {
             return self.acknowledge_again(now);
         }
         let whole_flight = block.saturating_add(1) == self.next;
-        if whole_flight
-            && block >= self.flight.fresh
-            && let Some(began) = self.flight.began
-        {
-            let trip = now.saturating_duration_since(began);
+        if whole_flight && block >= self.flight.fresh && self.flight.began < Instant::NEVER {
+            let trip = now.saturating_duration_since(self.flight.began);
             self.link.retransmission.measured_window(trip);
         }
         self.link.retransmission.progress();
@@ -384,12 +387,13 @@ impl Sender {
     fn acknowledge_again<'d>(&mut self, now: Instant) -> Verdict<'d> {
         self.link.count_duplicate();
         let windowed = self.link.params().window_size.get() > 1;
-        let smallest = self.link.retransmission.smallest();
-        let late = self
-            .flight
-            .began
-            .zip(smallest)
-            .is_some_and(|(began, smallest)| now >= began + smallest);
+        let old_news = self.flight.stale > 0;
+        self.flight.stale = self.flight.stale.saturating_sub(1);
+        // The opening's round trip is shorter than a window's: it stands in only where nothing
+        // else can have drawn this ACK.
+        let opening = self.link.retransmission.smoothed().filter(|_| !old_news);
+        let trip = self.link.retransmission.smallest().or(opening);
+        let late = trip.is_some_and(|trip| now >= self.flight.began + trip);
         if !(windowed && late) || self.flight.repeated {
             return Verdict::Ignored(Ignored::Duplicate);
         }
@@ -401,7 +405,8 @@ impl Sender {
     /// Plans from right behind `base` again.
     fn begin_window(&mut self) {
         self.next = self.base.saturating_add(1);
-        self.flight = Flight::NONE;
+        let stale = u16::try_from(self.high.saturating_sub(self.base)).unwrap_or(u16::MAX);
+        self.flight = Flight { began: Instant::NEVER, fresh: 0, repeated: false, stale };
         self.link.overdue_at = Instant::NEVER;
     }
 
