@@ -16,7 +16,7 @@ const PORT: u16 = 69;
 
 /// TFTP server: serves the files of one folder.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES)]
+#[command(version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The folder to serve
     #[arg(default_value = ".")]
