@@ -66,8 +66,8 @@ fn get(socket: &UdpSocket, peer: SocketAddr, options: Options) -> Result<Vec<u8>
             return Ok(file);
         }
         if let Some((len, from)) = receive(socket, &mut buffer, receiver.poll_timeout(), clock)? {
-            let received = receiver.handle_datagram(now(clock), from, &buffer[..len]);
-            if let Received::Data(chunk) = received {
+            let outcome = receiver.handle_datagram(now(clock), from, &buffer[..len]);
+            if let Received::Data(chunk) = outcome {
                 file.extend_from_slice(chunk.bytes);
             }
         }
