@@ -9,6 +9,9 @@ use tftp_core::{
 
 use crate::script::{PEER, STRANGER, Script, oack};
 
+/// The opcode of what an abort sends; it is not counted as an attempt.
+const ERROR: u8 = 5;
+
 pub fn check(input: &[u8]) {
     let mut script = Script::new(input);
     let options = script.options();
@@ -122,7 +125,7 @@ impl Driver {
                 Transmit::Request => self.before_proof += 1,
                 Transmit::Packet(len) => {
                     assert!((4..=SMALL_PACKET).contains(&len));
-                    if !self.sender.is_proved() {
+                    if !self.sender.is_proved() && out[1] != ERROR {
                         self.before_proof += 1;
                     }
                 }

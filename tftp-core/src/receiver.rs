@@ -362,8 +362,9 @@ impl Receiver {
                     self.misconduct(misconduct)
                 }
             },
-            // Our ACK 0 was lost, and nothing has come since.
-            Phase::Receiving if self.base == 0 && self.kept == 0 => {
+            // Our ACK 0 was lost, and nothing has come since. A server that awaits DATA 1 is not
+            // proved: it has sent no request that an OACK could answer.
+            Phase::Receiving if self.is_proved() && self.base == 0 && self.kept == 0 => {
                 self.link.count_duplicate();
                 self.owe(Owed::Repeat);
                 Verdict::Accepted

@@ -119,6 +119,17 @@ fn f50_a_repeated_oack_is_acknowledged_again_until_data_comes() {
 }
 
 #[test]
+fn f36_an_oack_draws_nothing_from_a_server() {
+    for mut session in
+        [serve_write(Options::NONE), serve_write(blksize(8)), serve_read(blksize(8), b"all")]
+    {
+        session.poll(0);
+        session.ignores(10, oack("blksize=8"), Ignored::Unexpected).is_silent(10);
+        session.ignores(11, oack(""), Ignored::Unexpected).is_silent(11);
+    }
+}
+
+#[test]
 fn f50_a_repeated_oack_neither_restarts_nor_doubles_a_write() {
     let file = file(20);
     let mut session = write(blksize(8), &file);

@@ -79,8 +79,7 @@ fn f46_a_packet_that_is_no_answer_does_not_lock_the_tid() {
 
 #[test]
 fn a_second_server_answering_the_same_request_is_stray() {
-    // RFC 1350 section 4: "the following example demonstrates the correct operation of the
-    // protocol in which this situation occurs".
+    // The example in RFC 1350 section 4: a doubled request has opened two transfers.
     let mut session = write(Options::NONE, b"all");
     session.sends(0, &[REQUEST]).gets(10, ack(0)).sends(10, &[data(1, b"all")]);
     assert_eq!(session.hear(11, OTHER_PORT, &ack(0)), Verdict::Stray);

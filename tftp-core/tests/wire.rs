@@ -29,7 +29,7 @@ fn f12_what_is_no_packet() {
         (b"\0\x01name\0octet\0blksize", Malformed::UnterminatedOption),
         (b"\0\x01name\0octet\0blksize\0", Malformed::UnterminatedOption),
         (b"\0\x01name\0octet\0blksize\x00512", Malformed::UnterminatedOption),
-        (b"\0\x01name\0octet\0\0512\0", Malformed::EmptyOptionName),
+        (b"\0\x01name\0octet\0\x00512\0", Malformed::EmptyOptionName),
     ];
     for (datagram, why) in cases {
         assert_eq!(Packet::parse(datagram), Err(why), "{}", datagram.escape_ascii());
