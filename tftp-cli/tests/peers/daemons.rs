@@ -34,14 +34,7 @@ pub(crate) fn tftpd_hpa() -> Daemon {
     on_free_port(|port, root| {
         let mut command = Command::new(peer("tftpd-hpa"));
         command
-            .args([
-                "--foreground",
-                "--user",
-                "root",
-                "--secure",
-                "--create",
-                "--permissive",
-            ])
+            .args(["--foreground", "--user", "root", "--secure", "--create", "--permissive"])
             .args(["--address", &format!("127.0.0.1:{port}")])
             .arg(root);
         command
@@ -52,16 +45,7 @@ pub(crate) fn atftpd() -> Daemon {
     on_free_port(|port, root| {
         let mut command = Command::new(peer("atftpd"));
         command
-            .args([
-                "--daemon",
-                "--no-fork",
-                "--user",
-                "root",
-                "--group",
-                "root",
-                "--logfile",
-                "-",
-            ])
+            .args(["--daemon", "--no-fork", "--user", "root", "--group", "root", "--logfile", "-"])
             .args(["--bind-address", "127.0.0.1", "--port", &port.to_string()])
             .arg(root);
         command
@@ -74,18 +58,8 @@ pub(crate) fn dnsmasq() -> Daemon {
     let root = TempDir::new().expect("a folder to serve");
     let mut child = namespace
         .command(peer("dnsmasq"))
-        .args([
-            "--no-daemon",
-            "--conf-file=/dev/null",
-            "--pid-file=",
-            "--user=root",
-            "--port=0",
-        ])
-        .args([
-            "--listen-address=127.0.0.1",
-            "--bind-interfaces",
-            "--enable-tftp",
-        ])
+        .args(["--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--port=0"])
+        .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--enable-tftp"])
         .arg(format!("--tftp-root={}", root.path().display()))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -103,15 +77,8 @@ pub(crate) fn dnsmasq() -> Daemon {
             }
         }
     });
-    let daemon = Daemon {
-        child,
-        port: 69,
-        root,
-        namespace: Some(namespace),
-    };
-    ready
-        .recv_timeout(PATIENCE)
-        .expect("dnsmasq starts to serve");
+    let daemon = Daemon { child, port: 69, root, namespace: Some(namespace) };
+    ready.recv_timeout(PATIENCE).expect("dnsmasq starts to serve");
     daemon
 }
 
@@ -153,10 +120,7 @@ fn on_free_port(command: impl Fn(u16, &Path) -> Command) -> Daemon {
             let port = free.local_addr().expect("a bound socket").port();
             drop(free);
             let mut command = command(port, root.path());
-            let child = command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
+            let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             let mut child = child.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
             if serves_proof(port, root.path(), &mut child) {
                 return Some((port, child));
@@ -167,12 +131,7 @@ fn on_free_port(command: impl Fn(u16, &Path) -> Command) -> Daemon {
         })
         .expect("a daemon that serves");
     fs::remove_file(proof).expect("our own file");
-    Daemon {
-        child,
-        port,
-        root,
-        namespace: None,
-    }
+    Daemon { child, port, root, namespace: None }
 }
 
 /// Asks for the file that only this daemon has until it answers, while it lives.
@@ -187,9 +146,7 @@ fn serves_proof(port: u16, root: &Path, child: &mut Child) -> bool {
             return false;
         }
         let request = b"\0\x01proof\0octet\0";
-        socket
-            .send_to(request, (Ipv4Addr::LOCALHOST, port))
-            .expect("loopback");
+        socket.send_to(request, (Ipv4Addr::LOCALHOST, port)).expect("loopback");
         if let Ok((len, from)) = socket.recv_from(&mut answer) {
             socket.send_to(b"\0\x04\0\x01", from).expect("loopback");
             return answer[..len] == expected;
@@ -224,9 +181,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let removed: io::Result<_> = Command::new("ip")
-            .args(["netns", "del", &self.name])
-            .status();
+        let removed: io::Result<_> = Command::new("ip").args(["netns", "del", &self.name]).status();
         if !removed.is_ok_and(|status| status.success()) {
             eprintln!("the network namespace {} is left behind", self.name);
         }

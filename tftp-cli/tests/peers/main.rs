@@ -173,9 +173,7 @@ fn a_file_that_no_server_has_is_a_failure_and_leaves_none() {
         let local = TempDir::new().expect("a folder for the client");
         let mine = local.path().join("missing");
         run(get(&mut client(&daemon, Octet, DEFAULT), "missing", &mine)).failed();
-        let left = fs::read_dir(local.path())
-            .expect("the client's folder")
-            .count();
+        let left = fs::read_dir(local.path()).expect("the client's folder").count();
         assert_eq!(left, 0, "files left by a failed get");
     }
 }
@@ -184,9 +182,7 @@ fn a_file_that_no_server_has_is_a_failure_and_leaves_none() {
 #[ignore = "needs the peers that .ci/peers.sh unpacks"]
 fn tftpd_hpa_grants_the_blksize_and_knows_no_windows() {
     let trace = trace_of_get(&tftpd_hpa(), Octet, DEFAULT);
-    let [request, answer, rest @ ..] = &trace[..] else {
-        panic!("{trace:?}")
-    };
+    let [request, answer, rest @ ..] = &trace[..] else { panic!("{trace:?}") };
     assert!(request.starts_with("RRQ note octet "), "{request}");
     assert!(request.contains("blksize 1428"), "{request}");
     assert!(request.contains("windowsize 16"), "{request}");
@@ -200,9 +196,7 @@ fn tftpd_hpa_grants_the_blksize_and_knows_no_windows() {
 #[ignore = "needs the peers that .ci/peers.sh unpacks"]
 fn atftpd_grants_the_blksize_and_the_windowsize() {
     let trace = trace_of_get(&atftpd(), Octet, DEFAULT);
-    let [request, answer, rest @ ..] = &trace[..] else {
-        panic!("{trace:?}")
-    };
+    let [request, answer, rest @ ..] = &trace[..] else { panic!("{trace:?}") };
     assert!(request.starts_with("RRQ note octet "), "{request}");
     assert!(answer.starts_with("OACK "), "{answer}");
     assert!(answer.contains("blksize 1428"), "{answer}");
@@ -256,12 +250,8 @@ fn trace_of_get(daemon: &Daemon, mode: Mode, options: &[&str]) -> Vec<String> {
     let local = TempDir::new().expect("a folder for the client");
 
     let tap = Tap::before((Ipv4Addr::LOCALHOST, daemon.port()).into());
-    let mut command = client_of(
-        Command::new(env!("CARGO_BIN_EXE_tftp")),
-        tap.port(),
-        mode,
-        options,
-    );
+    let mut command =
+        client_of(Command::new(env!("CARGO_BIN_EXE_tftp")), tap.port(), mode, options);
     run(get(&mut command, "note", &local.path().join("note"))).succeeded();
     tap.trace()
 }

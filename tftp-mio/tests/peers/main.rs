@@ -30,57 +30,33 @@ const TFTP_HPA: Client = Client {
         let mut command = transfer.client("tftp-hpa");
         command.args(["-m", transfer.mode.name(), "127.0.0.1", &transfer.port]);
         match transfer.direction {
-            Get => command
-                .args(["-c", "get", transfer.remote])
-                .arg(&transfer.local),
-            Put => command
-                .args(["-c", "put"])
-                .arg(&transfer.local)
-                .arg(transfer.remote),
+            Get => command.args(["-c", "get", transfer.remote]).arg(&transfer.local),
+            Put => command.args(["-c", "put"]).arg(&transfer.local).arg(transfer.remote),
         };
         command
     },
     converts: true,
 };
 
-const ATFTP: Client = Client {
-    command: |transfer| atftp(transfer, &[]),
-    converts: true,
-};
+const ATFTP: Client = Client { command: |transfer| atftp(transfer, &[]), converts: true };
 const ATFTP_WITH_OPTIONS: Client = Client {
-    command: |transfer| {
-        atftp(
-            transfer,
-            &["tsize 0", "timeout 2", "blksize 1428", "windowsize 8"],
-        )
-    },
+    command: |transfer| atftp(transfer, &["tsize 0", "timeout 2", "blksize 1428", "windowsize 8"]),
     converts: true,
 };
 /// The block number rolls over inside of a window.
-const ATFTP_WITH_WINDOWS: Client = Client {
-    command: |transfer| atftp(transfer, &["windowsize 7"]),
-    converts: true,
-};
+const ATFTP_WITH_WINDOWS: Client =
+    Client { command: |transfer| atftp(transfer, &["windowsize 7"]), converts: true };
 
 /// `;mode=netascii` names the mode and converts nothing: the local file is what is on the wire.
-const CURL: Client = Client {
-    command: |transfer| curl(transfer, &["--tftp-no-options"]),
-    converts: false,
-};
-const CURL_WITH_OPTIONS: Client = Client {
-    command: |transfer| curl(transfer, &["--tftp-blksize", "1428"]),
-    converts: false,
-};
+const CURL: Client =
+    Client { command: |transfer| curl(transfer, &["--tftp-no-options"]), converts: false };
+const CURL_WITH_OPTIONS: Client =
+    Client { command: |transfer| curl(transfer, &["--tftp-blksize", "1428"]), converts: false };
 
 /// Octet only. Debian's build asks for `tsize` even without `-b`: it has no way to ask for nothing.
-const BUSYBOX: Client = Client {
-    command: |transfer| busybox(transfer, &[]),
-    converts: true,
-};
-const BUSYBOX_WITH_OPTIONS: Client = Client {
-    command: |transfer| busybox(transfer, &["-b", "1428"]),
-    converts: true,
-};
+const BUSYBOX: Client = Client { command: |transfer| busybox(transfer, &[]), converts: true };
+const BUSYBOX_WITH_OPTIONS: Client =
+    Client { command: |transfer| busybox(transfer, &["-b", "1428"]), converts: true };
 
 #[test]
 #[ignore = "needs the peers that .ci/peers.sh unpacks"]
@@ -268,21 +244,14 @@ fn every_client_understands_the_refusals() {
     let said = run(&mut (TFTP_HPA.command)(&taken)).said;
     assert!(said.contains("Error code 6: "), "{said}");
 
-    assert_same(
-        "taken",
-        &fs::read(server.root().join("taken")).expect("the file"),
-        b"old",
-    );
+    assert_same("taken", &fs::read(server.root().join("taken")).expect("the file"), b"old");
     server.stop();
 }
 
 #[test]
 #[ignore = "needs the peers that .ci/peers.sh unpacks"]
 fn tftp_hpa_asks_for_no_options() {
-    assert_eq!(
-        trace(TFTP_HPA, Get, Netascii),
-        ["RRQ note netascii", "DATA 1: 104 bytes", "ACK 1"]
-    );
+    assert_eq!(trace(TFTP_HPA, Get, Netascii), ["RRQ note netascii", "DATA 1: 104 bytes", "ACK 1"]);
     assert_eq!(
         trace(TFTP_HPA, Put, Netascii),
         ["WRQ note netascii", "ACK 0", "DATA 1: 104 bytes", "ACK 1"]
@@ -316,10 +285,7 @@ fn atftp_is_granted_all_that_it_asks() {
 #[test]
 #[ignore = "needs the peers that .ci/peers.sh unpacks"]
 fn atftp_without_options_is_plain() {
-    assert_eq!(
-        trace(ATFTP, Get, Netascii),
-        ["RRQ note netascii", "DATA 1: 104 bytes", "ACK 1"]
-    );
+    assert_eq!(trace(ATFTP, Get, Netascii), ["RRQ note netascii", "DATA 1: 104 bytes", "ACK 1"]);
 }
 
 #[test]
@@ -349,10 +315,7 @@ fn curl_is_granted_all_that_it_asks() {
 #[test]
 #[ignore = "needs the peers that .ci/peers.sh unpacks"]
 fn curl_without_options_is_plain() {
-    assert_eq!(
-        trace(CURL, Get, Netascii),
-        ["RRQ note netascii", "DATA 1: 104 bytes", "ACK 1"]
-    );
+    assert_eq!(trace(CURL, Get, Netascii), ["RRQ note netascii", "DATA 1: 104 bytes", "ACK 1"]);
 }
 
 #[test]
@@ -370,12 +333,7 @@ fn busybox_is_granted_all_that_it_asks() {
     );
     assert_eq!(
         trace(BUSYBOX, Put, Octet),
-        [
-            "WRQ note octet tsize 100",
-            "OACK tsize 100",
-            "DATA 1: 100 bytes",
-            "ACK 1",
-        ]
+        ["WRQ note octet tsize 100", "OACK tsize 100", "DATA 1: 100 bytes", "ACK 1",]
     );
 }
 
@@ -414,13 +372,7 @@ struct Transfer<'a> {
 
 impl<'a> Transfer<'a> {
     fn new(direction: Direction, mode: Mode, port: u16, remote: &'a str, local: &Path) -> Self {
-        Self {
-            direction,
-            mode,
-            port: port.to_string(),
-            remote,
-            local: local.to_owned(),
-        }
+        Self { direction, mode, port: port.to_string(), remote, local: local.to_owned() }
     }
 
     /// The program, run where some of them insist on writing.
@@ -543,9 +495,7 @@ fn trace(client: Client, direction: Direction, mode: Mode) -> Vec<String> {
 fn names_in(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).expect("the served folder");
     let names = entries.map(|entry| entry.expect("an entry of the served folder").file_name());
-    names
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect()
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// RFC 764, which RFC 1350 names for netascii: a line ends in CR LF, and a CR that ends none is CR NUL. This

@@ -50,15 +50,9 @@ impl Server {
             }
             log
         });
-        let mut server = Self {
-            child,
-            port: 0,
-            root,
-            log: Some(log),
-        };
-        server.port = port
-            .recv_timeout(PATIENCE)
-            .expect("a line `listening on 127.0.0.1:PORT` from tftpd");
+        let mut server = Self { child, port: 0, root, log: Some(log) };
+        server.port =
+            port.recv_timeout(PATIENCE).expect("a line `listening on 127.0.0.1:PORT` from tftpd");
         server
     }
 
@@ -78,10 +72,7 @@ impl Server {
     /// Asks it to stop, as a service manager does, and expects that it does so in peace.
     pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a child to signal");
-        let status = self
-            .child
-            .wait_timeout(PATIENCE)
-            .expect("waiting for a child");
+        let status = self.child.wait_timeout(PATIENCE).expect("waiting for a child");
         let status = status.expect("tftpd stops on SIGTERM");
         assert!(status.success(), "tftpd ended with {status} on SIGTERM");
     }

@@ -52,10 +52,7 @@ pub(crate) fn assert_same(what: &str, actual: &[u8], expected: &[u8]) {
 }
 
 fn blobs() -> impl Iterator<Item = File> {
-    SIZES.into_iter().map(|size| File {
-        name: format!("octet-{size}"),
-        bytes: noise(size),
-    })
+    SIZES.into_iter().map(|size| File { name: format!("octet-{size}"), bytes: noise(size) })
 }
 
 /// Text of each size in which a quarter of the bytes are CR, LF and NUL, so that each of them and each pair of
@@ -71,10 +68,7 @@ fn texts() -> impl Iterator<Item = File> {
                 other => b' ' + other % 95,
             };
         }
-        File {
-            name: format!("netascii-{size}"),
-            bytes,
-        }
+        File { name: format!("netascii-{size}"), bytes }
     })
 }
 

@@ -24,10 +24,7 @@ pub(crate) fn peer(name: &str) -> PathBuf {
     );
     let program = peers.join("bin").join(name);
     let shown = program.display();
-    assert!(
-        program.is_file(),
-        "{shown} is missing; .ci/peers.sh unpacks it"
-    );
+    assert!(program.is_file(), "{shown} is missing; .ci/peers.sh unpacks it");
     program
 }
 

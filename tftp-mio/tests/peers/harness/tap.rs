@@ -54,17 +54,13 @@ fn relay(front: &UdpSocket, server: SocketAddr, over: &AtomicBool) -> Vec<String
             if let Ok((len, from)) = socket.recv_from(&mut buffer) {
                 trace.push(describe(&buffer[..len]));
                 client = Some(from);
-                toward_server
-                    .send_to(&buffer[..len], peer)
-                    .expect("loopback");
+                toward_server.send_to(&buffer[..len], peer).expect("loopback");
             }
         }
         if let (Ok((len, from)), Some(client)) = (toward_server.recv_from(&mut buffer), client) {
             trace.push(describe(&buffer[..len]));
             peer = from;
-            toward_client
-                .send_to(&buffer[..len], client)
-                .expect("loopback");
+            toward_client.send_to(&buffer[..len], client).expect("loopback");
         }
         if was_over && trace.len() == before {
             return trace;
@@ -84,9 +80,7 @@ fn describe(packet: &[u8]) -> String {
     let number = |at| u16::from_be_bytes([packet[at], packet[at + 1]]);
     let fields = || {
         let text = String::from_utf8_lossy(&packet[2..]);
-        text.strip_suffix('\0')
-            .expect("a final NUL")
-            .replace('\0', " ")
+        text.strip_suffix('\0').expect("a final NUL").replace('\0', " ")
     };
     match number(0) {
         1 => format!("RRQ {}", fields()),
