@@ -7,6 +7,8 @@
 #![cfg(target_os = "linux")]
 
 mod harness;
+#[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
+#[path = "../support/tftpd.rs"]
 mod server;
 
 use std::{
