@@ -88,10 +88,13 @@ impl Timing {
 /// a lost datagram on a local network goes unnoticed.
 pub const FLOOR: Duration = Duration::from_millis(20);
 
-/// The same before a window of blocks has been measured. The opening's small packets say nothing of
-/// the time that a window takes on a slow link, where every retransmission too early is one window
-/// more in the queue.
-const FIRST_FLOOR: Duration = Duration::from_millis(200);
+/// The same before a window has been measured, and for a receiver, which measures none.
+///
+/// The opening's small packets say nothing of the time that a window takes on a slow link, where
+/// every retransmission too early is one window more in the queue. And the ACKs of a receiver are
+/// repeated for senders without a good timer of their own: some of those answer every one with
+/// DATA, so that it must not come to a sender that is only busy.
+const CAUTIOUS_FLOOR: Duration = Duration::from_millis(200);
 
 /// How long a silent peer that has chosen the interval itself is kept: at least for so long once
 /// it has answered, and at most for so long before.
@@ -271,7 +274,7 @@ impl Retransmission {
             }
             None => self.timing.opening(),
         };
-        let floor = if self.blocks_measured { FLOOR } else { FIRST_FLOOR };
+        let floor = if self.smallest.is_some() { FLOOR } else { CAUTIOUS_FLOOR };
         doubled(measured.max(floor).min(self.ceiling()), self.backed_off)
     }
 

@@ -166,6 +166,15 @@ impl Transfer {
         }
     }
 
+    /// Lets an upload go that has failed, so that nothing is left of it once its peer is told.
+    pub(crate) fn let_go_if_failed(&mut self) {
+        if let Half::Receiving { machine, storing: storing @ Storing::Open(_) } = &mut self.half
+            && matches!(machine.status(), Status::Failed(_))
+        {
+            *storing = Storing::Over;
+        }
+    }
+
     /// Sends what there is to send.
     pub(crate) fn pump(
         &mut self,

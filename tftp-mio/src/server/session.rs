@@ -63,6 +63,7 @@ impl Session {
     /// Sends what there is to send; remembers whether the socket was full.
     pub(crate) fn pump(&mut self, now: Instant, scratch: &mut Scratch) {
         use crate::transfer::Pumped;
+        self.transfer.let_go_if_failed();
         self.blocked = self.transfer.pump(now, &self.socket, scratch) == Pumped::Blocked;
         if let Some(error) = self.transfer.take_send_error() {
             tracing::debug!(peer = %self.about.peer, %error, "a datagram could not be sent");

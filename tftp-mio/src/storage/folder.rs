@@ -49,7 +49,9 @@ impl Folder {
 
     fn open_regular(&self, name: &[u8]) -> Result<RegularFile, Denied> {
         let path = name::to_path(name).ok_or(NO_FILE)?;
-        if path.file_name().is_none_or(super::upload::is_temporary) {
+        // Without one it ends in `..`, which is a folder wherever that leads.
+        let file_name = path.file_name().ok_or(NO_FILE)?;
+        if super::upload::is_temporary(file_name) {
             return Err(NOT_FOUND);
         }
         // Asked before the file is opened, because opening a device may already do something; and
@@ -89,7 +91,7 @@ impl Storage for Folder {
         };
         let path = name::to_path(name).ok_or(NO_FILE)?;
         let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
-            return Err(NOT_ALLOWED);
+            return Err(NO_FILE);
         };
         if super::upload::is_temporary(file_name) {
             return Err(NOT_ALLOWED);

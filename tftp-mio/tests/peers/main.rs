@@ -8,6 +8,8 @@
 
 mod clients;
 mod harness;
+#[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
+#[path = "../support/tftpd.rs"]
 mod server;
 
 use std::{collections::BTreeSet, fs, path::Path};

@@ -1,0 +1,15 @@
+//! `tftpd` as its clients and its operator see it: the real program on loopback, raw bytes in, raw
+//! bytes out.
+//!
+//! The tests that are ignored take minutes or need root; `.ci/run` runs them too, or by hand:
+//! `cargo test -p tftp-mio --test daemon -- --ignored`.
+#![cfg(target_os = "linux")]
+
+mod names;
+mod negotiation;
+mod peer;
+mod reads;
+mod requests;
+#[path = "../support/tftpd.rs"]
+mod server;
+mod writes;

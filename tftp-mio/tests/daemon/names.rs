@@ -1,0 +1,256 @@
+//! Names as clients write them, and names that lead somewhere else.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::symlink, net::UnixListener},
+    path::PathBuf,
+    process::Command,
+};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{
+    peer::{Peer, ack, content, data, oack, rrq, wrq},
+    server::{Server, command},
+};
+
+/// A served folder with `file` and `dir/file`. Beside it, and so outside, are `secret` and, with a
+/// name that begins like the folder's own, `root-other/secret`.
+struct Tree {
+    server: Server,
+    around: PathBuf,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let around = TempDir::new().expect("a folder");
+        let outside = around.path().to_owned();
+        let root = outside.join("root");
+        fs::create_dir_all(root.join("dir")).expect("a folder to serve");
+        fs::create_dir(outside.join("root-other")).expect("a folder");
+        for (name, content) in [
+            ("secret", "secret"),
+            ("root-other/secret", "secret"),
+            ("root/file", "content"),
+            ("root/dir/file", "inner"),
+        ] {
+            fs::write(outside.join(name), content).expect("a file");
+        }
+        let mut command = command(["--write", "overwrite"]);
+        command.arg(&root);
+        Self { server: Server::run(around, command), around: outside }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.around.join("root")
+    }
+
+    /// Expects that a read of `name` gets this one block.
+    #[track_caller]
+    fn serves(&self, name: impl AsRef<[u8]>, expected: &str) {
+        let mut peer = Peer::of(&self.server);
+        peer.ask(rrq(name, &[]));
+        peer.expect(data(1, expected));
+        peer.send(ack(1));
+    }
+
+    /// Expects that reading and writing `name` are refused, for good and without telling a path.
+    #[track_caller]
+    fn refuses(&self, name: impl AsRef<[u8]>, code: u8) {
+        let mut peer = Peer::of(&self.server);
+        for request in [rrq(&name, &[]), wrq(&name, &[])] {
+            peer.ask(request);
+            let text = peer.expect_error(code);
+            assert!(!text.contains('/'), "{text}");
+            peer.expect_nothing();
+        }
+    }
+}
+
+#[test]
+fn slashes_of_both_kinds_and_steps_on_the_spot_do_not_count() {
+    let tree = Tree::new();
+    for name in ["file", "/file", "//file", "./file", "\\file", ".\\file", "/./file", "file/"] {
+        tree.serves(name, "content");
+    }
+    for name in ["dir/file", "/dir/file", "dir//file", "\\dir\\file", "\\dir/.\\file", "dir/./file"]
+    {
+        tree.serves(name, "inner");
+    }
+    tree.server.stop();
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_folder_is_refused() {
+    let tree = Tree::new();
+    for name in [
+        "../secret",
+        "../../secret",
+        "..\\secret",
+        "/../secret",
+        "dir/../../secret",
+        "dir\\..\\..\\secret",
+        "../root-other/secret",
+        "../root/../secret",
+        "..",
+        "dir/..",
+    ] {
+        tree.refuses(name, 2);
+    }
+    tree.server.stop();
+}
+
+/// Steps upwards that stay beneath the folder are no way out.
+#[test]
+fn a_step_upwards_inside_of_the_folder_is_allowed() {
+    let tree = Tree::new();
+    tree.serves("dir/../file", "content");
+    tree.server.stop();
+}
+
+#[test]
+fn an_absolute_path_is_taken_beneath_the_folder() {
+    let tree = Tree::new();
+    let secret = tree.around.join("secret");
+    let mut peer = Peer::of(&tree.server);
+    for name in [secret.as_os_str().as_bytes(), b"/etc/passwd", b"C:\\x", b"CON", b"file:stream"] {
+        peer.ask(rrq(name, &[]));
+        peer.expect_error(1);
+    }
+    tree.server.stop();
+}
+
+#[test]
+fn links_that_stay_inside_work_and_others_do_not() {
+    let tree = Tree::new();
+    let link = |target: &str, name: &str| {
+        symlink(target, tree.root().join(name)).expect("a link");
+    };
+    link("file", "to-file");
+    link("../file", "dir/to-file");
+    link("dir", "to-dir");
+    tree.serves("to-file", "content");
+    tree.serves("dir/to-file", "content");
+    tree.serves("to-dir/file", "inner");
+
+    link("../secret", "out");
+    link("..", "up");
+    link("/etc/passwd", "absolute");
+    link("/dev/null", "device");
+    link("/proc/self/root/etc/passwd", "magic");
+    link("loop", "loop");
+    let mut peer = Peer::of(&tree.server);
+    for name in ["out", "up/secret", "absolute", "device", "magic", "loop", "up/root/file"] {
+        peer.ask(rrq(name, &[]));
+        peer.expect_error(2);
+    }
+    tree.server.stop();
+}
+
+/// An upload takes the name for itself; what the link stands for is not touched.
+#[test]
+fn an_upload_over_a_link_replaces_the_link() {
+    let tree = Tree::new();
+    symlink("../secret", tree.root().join("out")).expect("a link");
+    let mut peer = Peer::of(&tree.server);
+    peer.ask(wrq("out", &[]));
+    peer.expect(ack(0));
+    peer.send(data(1, "new"));
+    peer.expect(ack(1));
+    let secret = fs::read(tree.around.join("secret"));
+    assert_eq!(secret.expect("the file outside"), b"secret");
+    assert_eq!(fs::read(tree.root().join("out")).expect("the upload"), b"new");
+    tree.server.stop();
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let tree = Tree::new();
+    let root = tree.root();
+    let made = Command::new("mkfifo").arg(root.join("fifo")).status().expect("mkfifo runs");
+    assert!(made.success());
+    let _listener = UnixListener::bind(root.join("socket")).expect("a socket");
+    for name in ["fifo", "socket", "dir", "/", ".", "./", "\\"] {
+        tree.refuses(name, 2);
+    }
+    // A server that waits at the pipe would not answer any more.
+    tree.serves("file", "content");
+    tree.server.stop();
+}
+
+#[test]
+fn one_trailing_ff_is_taken_off_where_the_exact_name_does_not_exist() {
+    let tree = Tree::new();
+    tree.serves(b"file\xFF", "content");
+    fs::write(tree.root().join(OsStr::from_bytes(b"file\xFF")), "exact").expect("a file");
+    tree.serves(b"file\xFF", "exact");
+    let mut peer = Peer::of(&tree.server);
+    peer.ask(rrq(b"dir/file\xFF\xFF", &[]));
+    peer.expect_error(1);
+    tree.server.stop();
+}
+
+#[test]
+fn names_are_bytes() {
+    let tree = Tree::new();
+    for name in [&b"\xE9t\xE9"[..], b"a\nb", b"%s%n", b"a b", b"\x1b[31m", "ü".as_bytes()] {
+        fs::write(tree.root().join(OsStr::from_bytes(name)), "bytes").expect("a file");
+        tree.serves(name, "bytes");
+    }
+    tree.server.stop();
+}
+
+#[test]
+fn names_too_long_for_a_file_are_not_found() {
+    let tree = Tree::new();
+    let deep = "d/".repeat(300) + "file";
+    let mut peer = Peer::of(&tree.server);
+    for name in ["a".repeat(256), "a".repeat(5000), "a".repeat(40_000), deep, "d/".repeat(10_000)] {
+        peer.ask(rrq(&name, &[]));
+        peer.expect_error(1);
+        peer.expect_nothing();
+    }
+    tree.server.stop();
+}
+
+#[test]
+fn a_missing_file_is_told_as_such_and_nothing_else_is() {
+    let tree = Tree::new();
+    let mut peer = Peer::of(&tree.server);
+    for name in ["missing", "dir/missing", "missing/file", "file/file"] {
+        peer.ask(rrq(name, &[]));
+        peer.expect(b"\0\x05\0\x01file not found\0");
+    }
+    tree.server.stop();
+}
+
+/// An upload on its way has a name of its own, which nobody can ask for.
+#[test]
+fn temporary_names_are_neither_served_nor_taken() {
+    let tree = Tree::new();
+    let mut uploader = Peer::of(&tree.server);
+    uploader.ask(wrq("new", &[("timeout", "9")]));
+    uploader.expect(oack(&[("timeout", "9")]));
+    uploader.send(data(1, content(512)));
+    uploader.expect(ack(1));
+
+    let entries = fs::read_dir(tree.root()).expect("the served folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let temporary = names.into_iter().find(|name| name != "file" && name != "dir");
+    let temporary = temporary.expect("a temporary file");
+    assert_ne!(temporary, "new");
+    let mut peer = Peer::of(&tree.server);
+    for name in [temporary.as_bytes(), b".tftpd-upload-left-by-a-crash"] {
+        fs::write(tree.root().join(OsStr::from_bytes(name)), "secret").expect("a file");
+        peer.ask(rrq(name, &[]));
+        peer.expect_error(1);
+        peer.ask(wrq(name, &[]));
+        peer.expect_error(2);
+    }
+    tree.server.signal(Signal::TERM);
+    uploader.expect_error(0);
+    let mut server = tree.server;
+    server.stopped();
+}

@@ -1,0 +1,278 @@
+//! What is a request, what is not, and what a request that comes twice means.
+
+use std::{fs, time::Duration};
+
+use crate::{
+    peer::{Peer, ack, content, data, error, oack, rrq, wrq},
+    server::Server,
+};
+
+/// A server with the one-block file `file` in its folder.
+fn server() -> Server {
+    let server = Server::start();
+    fs::write(server.root().join("file"), "content").expect("a file to serve");
+    server
+}
+
+#[test]
+fn a_request_without_options_is_answered_with_data() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    peer.ask(b"\0\x01file\0octet\0");
+    peer.expect(b"\0\x03\0\x01content");
+    peer.send(b"\0\x04\0\x01");
+    server.stop();
+}
+
+#[test]
+fn modes_are_compared_without_case() {
+    let server = server();
+    for mode in ["OCTET", "Octet", "NetAscii", "NETASCII"] {
+        let mut peer = Peer::of(&server);
+        peer.ask([b"\0\x01file\0", mode.as_bytes(), b"\0"].concat());
+        peer.expect(data(1, "content"));
+        peer.send(ack(1));
+    }
+    server.stop();
+}
+
+#[test]
+fn an_unknown_mode_is_refused_with_one_error_4() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    for mode in ["image", "octet ", "", "octe", "octett", "%n%s"] {
+        peer.ask([b"\0\x01file\0", mode.as_bytes(), b"\0"].concat());
+        peer.expect_error(4);
+        peer.expect_nothing();
+    }
+    server.stop();
+}
+
+#[test]
+fn mail_is_refused_for_reading_and_for_writing() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    peer.ask(b"\0\x01file\0mail\0");
+    peer.expect_error(4);
+    peer.ask(b"\0\x02user\0mail\0");
+    peer.expect_error(4);
+    peer.expect_nothing();
+    server.stop();
+}
+
+#[test]
+fn malformed_requests_get_one_error_4_and_change_nothing() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let long_name = [b"\0\x01".as_slice(), &vec![b'a'; 65_000]].concat();
+    let malformed: [&[u8]; 12] = [
+        b"\0\x01",
+        b"\0\x01file",
+        b"\0\x01file\0",
+        b"\0\x01file\0octet",
+        b"\0\x01\0octet\0",
+        b"\0\x01file\0octet\0blksize",
+        b"\0\x01file\0octet\0blksize\0",
+        b"\0\x01file\0octet\0blksize\x001024",
+        b"\0\x01file\0octet\0\x001024\0",
+        b"\0\x02\0\0",
+        b"\0\x07file\0octet\0",
+        &long_name,
+    ];
+    for datagram in malformed {
+        peer.ask(datagram);
+        peer.expect_error(4);
+        peer.expect_nothing();
+    }
+    peer.ask(rrq("file", &[]));
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+    server.stop();
+}
+
+#[test]
+fn what_is_no_request_gets_nothing() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let datagrams: [&[u8]; 10] = [
+        b"",
+        b"\0",
+        b"\x01",
+        b"\0\x03",
+        b"\0\x03\0\x01content",
+        b"\0\x04\0\x01",
+        b"\0\x04\0\0",
+        b"\0\x05\0\x04loop\0",
+        b"\0\x05",
+        b"\0\x06blksize\x001024\0",
+    ];
+    for datagram in datagrams {
+        peer.ask(datagram);
+        peer.expect_nothing();
+    }
+    server.stop();
+}
+
+#[test]
+fn the_largest_datagram_is_taken_as_a_request() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let mut padded = rrq("file", &[]);
+    padded.resize(65_507, 0);
+    peer.ask(padded);
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+
+    let mut endless = rrq("file", &[]);
+    while endless.len() < 65_000 {
+        endless.extend_from_slice(b"blksize\x001024\0unknown\0value\0");
+    }
+    peer.ask(endless);
+    peer.expect(oack(&[("blksize", "1024")]));
+    peer.send(ack(0));
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+    server.stop();
+}
+
+#[test]
+fn nul_padding_behind_a_request_does_not_count() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let mut request = rrq("file", &[]);
+    request.resize(512, 0);
+    peer.ask(request);
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+
+    let mut request = rrq("file", &[("blksize", "1024")]);
+    request.resize(512, 0);
+    peer.ask(request);
+    peer.expect(oack(&[("blksize", "1024")]));
+    peer.send(ack(0));
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+    server.stop();
+}
+
+/// The negotiated second keeps the timer out: what comes twice within it was sent twice.
+#[test]
+fn a_read_request_that_comes_twice_at_once_is_one_transfer() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let request = rrq("file", &[("timeout", "5")]);
+    peer.ask(&request);
+    peer.send_to(&request, server.address());
+    peer.expect(oack(&[("timeout", "5")]));
+    // Had the second request opened a session, its OACK would come before this DATA.
+    peer.send(ack(0));
+    peer.expect_next(data(1, "content"));
+    peer.send(ack(1));
+    peer.expect_nothing();
+    let log = server.stop();
+    assert_eq!(log.matches("name=\"file\"").count(), 1, "{log}");
+}
+
+#[test]
+fn a_repeated_request_draws_the_first_answer_from_the_same_port() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let request = rrq("file", &[("timeout", "5")]);
+    peer.ask(&request);
+    peer.expect_next(oack(&[("timeout", "5")]));
+    // Repeated as by a client that has lost the answer, until the answer is old enough.
+    let answer = loop {
+        peer.send_to(&request, server.address());
+        if let Some(answer) = peer.receive_within(Duration::from_millis(30)) {
+            break answer;
+        }
+    };
+    assert_eq!(answer, oack(&[("timeout", "5")]));
+    peer.send(ack(0));
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+    peer.expect_nothing();
+    let log = server.stop();
+    assert_eq!(log.matches("name=\"file\"").count(), 1, "{log}");
+}
+
+#[test]
+fn a_write_request_that_comes_twice_is_one_upload_and_never_finds_its_file_existing() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let request = wrq("new", &[("timeout", "5")]);
+    peer.ask(&request);
+    peer.send_to(&request, server.address());
+    peer.send_to(&request, server.address());
+    peer.expect_next(oack(&[("timeout", "5")]));
+    peer.send(data(1, "content"));
+    peer.expect(ack(1));
+    assert_eq!(fs::read(server.root().join("new")).expect("the upload"), b"content");
+    peer.expect_nothing();
+    let log = server.stop();
+    assert_eq!(log.matches("name=\"new\"").count(), 1, "{log}");
+}
+
+#[test]
+fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
+    let server = server();
+    fs::write(server.root().join("other"), "other").expect("a file to serve");
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("timeout", "2")]));
+    peer.expect_next(oack(&[("timeout", "2")]));
+    let abandoned = peer.tid();
+    peer.ask(rrq("other", &[("timeout", "3")]));
+    peer.expect_next(oack(&[("timeout", "3")]));
+    assert_ne!(peer.tid(), abandoned);
+    // Not even after its interval does the first say anything more.
+    assert_eq!(peer.receive_within(Duration::from_millis(2500)), None);
+    peer.send(ack(0));
+    peer.expect(data(1, "other"));
+    peer.send(ack(1));
+    server.stop();
+}
+
+#[test]
+fn one_file_goes_to_three_ports_of_a_host_at_once() {
+    let server = Server::start();
+    let file = content(2000);
+    fs::write(server.root().join("file"), &file).expect("a file to serve");
+    let mut peers: Vec<Peer> = (0..3).map(|_| Peer::of(&server)).collect();
+    let (head, tail) = file.split_at(1024);
+    for peer in &mut peers {
+        peer.ask(rrq("file", &[("blksize", "1024")]));
+    }
+    for peer in &mut peers {
+        peer.expect(oack(&[("blksize", "1024")]));
+    }
+    let [first, second, third] = [0, 1, 2].map(|index| peers[index].tid());
+    assert!(first != second && second != third && third != first);
+    for peer in &mut peers {
+        peer.send(ack(0));
+    }
+    for peer in &mut peers {
+        peer.expect(data(1, head));
+        peer.send(ack(1));
+    }
+    for peer in &mut peers {
+        peer.expect(data(2, tail));
+        peer.send(ack(2));
+    }
+    server.stop();
+}
+
+#[test]
+fn nothing_from_one_transfer_is_seen_by_the_next() {
+    let server = server();
+    fs::write(server.root().join("long"), content(5000)).expect("a file to serve");
+    let mut peer = Peer::of(&server);
+    for options in [&[][..], &[("blksize", "2048"), ("windowsize", "4")]] {
+        peer.ask(rrq("long", options));
+        peer.receive();
+        peer.send(error(0, "stop"));
+        peer.ask(rrq("file", &[]));
+        peer.expect(data(1, "content"));
+        peer.send(ack(1));
+    }
+    server.stop();
+}
