@@ -29,6 +29,9 @@ use crate::{
 /// Datagrams that one transfer may take before the others have their turn.
 const TURN: usize = 64;
 
+/// How long after a transfer began its own request may still arrive.
+const REORDERED: Duration = Duration::from_secs(1);
+
 pub(crate) struct Sessions {
     registry: Registry,
     ports: Ports,
@@ -48,7 +51,7 @@ pub(crate) struct Sessions {
 pub(crate) enum Known {
     /// It has no transfer whose answer is still open.
     No,
-    /// It has sent the very same request, and not acknowledged the answer.
+    /// It has sent the very same request, and this is that one once more.
     Same(usize),
     /// It has sent another request, and not acknowledged the answer.
     Unanswered(usize),
@@ -70,13 +73,19 @@ impl Sessions {
         })
     }
 
-    pub(crate) fn known(&self, peer: SocketAddr, fingerprint: u64) -> Known {
+    pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u64) -> Known {
         let Some(&key) = self.by_peer.get(&peer) else { return Known::No };
-        match self.slots.get(key) {
-            Some(session) if session.transfer.is_proved() => Known::No,
-            Some(session) if session.about.fingerprint == fingerprint => Known::Same(key),
-            Some(_) => Known::Unanswered(key),
-            None => Known::No,
+        let Some(session) = self.slots.get(key) else { return Known::No };
+        let same = session.about.fingerprint == fingerprint;
+        let open = !session.transfer.is_proved();
+        // Two sockets keep no order between them: this one may have been sent before the peer's
+        // answer. A client that was restarted meanwhile is not as quick.
+        let late = !session.reported && now < session.about.began + REORDERED;
+        match (same, open) {
+            (true, true) => Known::Same(key),
+            (true, false) if late => Known::Same(key),
+            (false, true) => Known::Unanswered(key),
+            (_, false) => Known::No,
         }
     }
 
