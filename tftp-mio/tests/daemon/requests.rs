@@ -155,7 +155,8 @@ fn nul_padding_behind_a_request_does_not_count() {
     server.stop();
 }
 
-/// The negotiated second keeps the timer out: what comes twice within it was sent twice.
+/// On a busy machine the second one may find the answer old enough to be repeated; it comes from the
+/// same port then, as `Peer` asserts of all that it gets.
 #[test]
 fn a_read_request_that_comes_twice_at_once_is_one_transfer() {
     let server = server();
@@ -164,9 +165,8 @@ fn a_read_request_that_comes_twice_at_once_is_one_transfer() {
     peer.ask(&request);
     peer.send_to(&request, server.address());
     peer.expect(oack(&[("timeout", "5")]));
-    // Had the second request opened a session, its OACK would come before this DATA.
     peer.send(ack(0));
-    peer.expect_next(data(1, "content"));
+    peer.expect(data(1, "content"));
     peer.send(ack(1));
     peer.expect_nothing();
     let log = server.stop();
