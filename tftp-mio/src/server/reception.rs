@@ -4,6 +4,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     io,
+    net::IpAddr,
 };
 
 use mio::net::UdpSocket;
@@ -18,7 +19,7 @@ use super::{
     sessions::{Known, Sessions},
 };
 use crate::{
-    socket::{Arrival, Listener, enlarge_receive_buffer},
+    socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
     storage::{
         Denied, Storage,
         netascii::{NetasciiSink, NetasciiSource},
@@ -52,7 +53,7 @@ impl Reception {
         let own = arrival.from == listener.address()
             || (arrival.from.port() == listener.address().port()
                 && arrival.from.ip() == arrival.to);
-        if arrival.from.port() == 0 || own || is_group(arrival.to) {
+        if arrival.from.port() == 0 || own || is_group(listener, arrival.to) {
             tracing::debug!(peer = %arrival.from, to = %arrival.to, "datagram ignored");
             return;
         }
@@ -189,10 +190,14 @@ fn answer(listener: &Listener, arrival: &Arrival<'_>, code: ErrorCode, text: &st
 }
 
 /// Whether an address of ours is one that others have too.
-fn is_group(to: std::net::IpAddr) -> bool {
+fn is_group(listener: &Listener, to: IpAddr) -> bool {
     match to {
-        std::net::IpAddr::V4(ip) => ip.is_broadcast() || ip.is_multicast(),
-        std::net::IpAddr::V6(ip) => ip.is_multicast(),
+        // Only a wildcard takes what was sent to another address than its own.
+        IpAddr::V4(ip) => {
+            let any = listener.address().ip().is_unspecified();
+            ip.is_multicast() || (any && is_broadcast(ip))
+        }
+        IpAddr::V6(ip) => ip.is_multicast(),
     }
 }
 
