@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, IoSliceMut},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use mio::net::UdpSocket;
@@ -102,6 +102,17 @@ impl Listener {
             &Transmit { destination, ecn: None, contents: datagram, segment_size: None, src_ip },
         )
     }
+}
+
+/// Whether `address` is the broadcast address of one of our networks. The system knows, and lets
+/// nobody send there who has not asked for the right to.
+pub(crate) fn is_broadcast(address: Ipv4Addr) -> bool {
+    /// Any port will do: nothing is sent.
+    const DISCARD: u16 = 9;
+    let probe = SocketAddr::from((address, DISCARD));
+    unbound(probe)
+        .and_then(|socket| socket.connect(&probe.into()))
+        .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Buffers for one batch of datagrams.

@@ -4,6 +4,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     io,
+    net::IpAddr,
 };
 
 use mio::net::UdpSocket;
@@ -13,13 +14,12 @@ use tftp_core::{
 };
 
 use super::{
-    ports::NoPort,
     report,
     session::About,
     sessions::{Known, Sessions},
 };
 use crate::{
-    socket::{Arrival, Listener, enlarge_receive_buffer},
+    socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
     storage::{
         Denied, Storage,
         netascii::{NetasciiSink, NetasciiSource},
@@ -53,13 +53,13 @@ impl Reception {
         let own = arrival.from == listener.address()
             || (arrival.from.port() == listener.address().port()
                 && arrival.from.ip() == arrival.to);
-        if arrival.from.port() == 0 || own || is_group(arrival.to) {
+        if arrival.from.port() == 0 || own || is_group(listener, arrival.to) {
             tracing::debug!(peer = %arrival.from, to = %arrival.to, "datagram ignored");
             return;
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, arrival, &request, sessions);
+                self.handle_request(now, listener, arrival, &request, sessions);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -74,11 +74,7 @@ impl Reception {
             }
             Err(malformed) => {
                 tracing::info!(peer = %arrival.from, outcome = "refused", reason = %malformed, "request");
-                let text = malformed.to_string();
-                let error = encode_error(ErrorCode::ILLEGAL_OPERATION, &text);
-                if let Err(error) = listener.answer(arrival.to, arrival.from, &error) {
-                    tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
-                }
+                answer(listener, arrival, ErrorCode::ILLEGAL_OPERATION, &malformed.to_string());
             }
         }
     }
@@ -86,6 +82,7 @@ impl Reception {
     fn handle_request(
         &self,
         now: Instant,
+        listener: &Listener,
         arrival: &Arrival<'_>,
         request: &Request<'_>,
         sessions: &mut Sessions,
@@ -98,15 +95,14 @@ impl Reception {
             Known::No => {}
         }
         let (socket, port) = match sessions.open_port(arrival.to, arrival.from) {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(NoPort)) => {
-                let busy = Denied::new(ErrorCode::NOT_DEFINED, "server is busy: no port is free");
-                return report::refused(arrival.from, request, &busy);
-            }
-            Err(error) => {
-                let text = format!("no socket for a transfer: {error}");
+            Ok(opened) => opened,
+            Err(why) => {
+                let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
-                return report::refused(arrival.from, request, &busy);
+                report::refused(arrival.from, request, &busy);
+                // There is no other socket to say so from; a client that heard nothing would ask
+                // again and again.
+                return answer(listener, arrival, busy.code, "server is busy, try again");
             }
         };
         match self.grant(request, &socket) {
@@ -185,11 +181,23 @@ impl Reception {
     }
 }
 
+/// Answers with an ERROR from the listening socket.
+fn answer(listener: &Listener, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
+    let error = encode_error(code, text);
+    if let Err(error) = listener.answer(arrival.to, arrival.from, &error) {
+        tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
+    }
+}
+
 /// Whether an address of ours is one that others have too.
-fn is_group(to: std::net::IpAddr) -> bool {
+fn is_group(listener: &Listener, to: IpAddr) -> bool {
     match to {
-        std::net::IpAddr::V4(ip) => ip.is_broadcast() || ip.is_multicast(),
-        std::net::IpAddr::V6(ip) => ip.is_multicast(),
+        // Only a wildcard takes what was sent to another address than its own.
+        IpAddr::V4(ip) => {
+            let any = listener.address().ip().is_unspecified();
+            ip.is_multicast() || (any && is_broadcast(ip))
+        }
+        IpAddr::V6(ip) => ip.is_multicast(),
     }
 }
 

@@ -89,12 +89,18 @@ impl Sessions {
         }
     }
 
+    /// A socket for one more transfer. Uploads that only linger make room where there is none.
     pub(crate) fn open_port(
         &mut self,
         local: IpAddr,
         peer: SocketAddr,
-    ) -> io::Result<Result<(UdpSocket, u16), NoPort>> {
-        self.ports.open(local, peer)
+    ) -> Result<(UdpSocket, u16), NoPort> {
+        loop {
+            match self.ports.open(local, peer) {
+                Err(_) if self.drop_oldest_lingering() => {}
+                result => return result,
+            }
+        }
     }
 
     pub(crate) fn close_port(&mut self, port: u16) {
@@ -226,6 +232,16 @@ impl Sessions {
             }
             self.carry_on(now, key);
         }
+    }
+
+    /// Drops the session that has lingered longest, if any lingers.
+    fn drop_oldest_lingering(&mut self) -> bool {
+        let lingering = self.slots.iter().filter(|(_, session)| session.reported);
+        let oldest = lingering.min_by_key(|(_, session)| session.serial).map(|(key, _)| key);
+        if let Some(key) = oldest {
+            self.remove(key);
+        }
+        oldest.is_some()
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.

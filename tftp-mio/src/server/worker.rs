@@ -120,12 +120,13 @@ impl Worker {
             return false;
         }
         if self.stop_at.is_none() {
-            tracing::info!(grace_seconds = self.grace.as_secs_f64(), "stopping");
             for mut listener in self.listeners.drain(..) {
                 if let Err(error) = self.poll.registry().deregister(&mut listener.socket) {
                     tracing::debug!(%error, "deregister failed");
                 }
             }
+            // Said when nobody listens any more.
+            tracing::info!(grace_seconds = self.grace.as_secs_f64(), "stopping");
         }
         let stop_at = *self.stop_at.get_or_insert(now + self.grace);
         if requests > 1 || now >= stop_at {

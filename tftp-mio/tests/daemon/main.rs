@@ -5,11 +5,18 @@
 //! `cargo test -p tftp-mio --test daemon -- --ignored`.
 #![cfg(target_os = "linux")]
 
+mod addresses;
+mod large;
+mod log;
 mod names;
 mod negotiation;
+mod netascii;
 mod peer;
+mod ports;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;
+mod starting;
+mod stopping;
 mod writes;

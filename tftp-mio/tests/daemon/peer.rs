@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    hash::{BuildHasher as _, RandomState},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     time::Duration,
@@ -18,8 +19,9 @@ pub(crate) struct Peer {
     server: SocketAddr,
     /// Where the latest answer to a request came from.
     tid: Option<SocketAddr>,
-    /// What has come since the latest request.
-    seen: HashSet<Vec<u8>>,
+    /// Hashes of what has come since the latest request.
+    seen: HashSet<u64>,
+    hasher: RandomState,
 }
 
 impl Peer {
@@ -31,7 +33,7 @@ impl Peer {
     pub(crate) fn at(local: IpAddr, server: SocketAddr) -> Self {
         let socket = UdpSocket::bind((local, 0)).expect("a socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out above zero");
-        Self { socket, server, tid: None, seen: HashSet::new() }
+        Self { socket, server, tid: None, seen: HashSet::new(), hasher: RandomState::new() }
     }
 
     pub(crate) fn socket(&self) -> &UdpSocket {
@@ -76,12 +78,13 @@ impl Peer {
     pub(crate) fn expect(&mut self, datagram: impl AsRef<[u8]>) {
         let expected = datagram.as_ref();
         loop {
-            let seen = self.seen.clone();
+            let before = self.seen.len();
             let got = self.receive();
             if got == expected {
                 return;
             }
-            assert!(seen.contains(&got), "expected {}\n     got {}", shown(expected), shown(&got));
+            let again = self.seen.len() == before;
+            assert!(again, "expected {}\n     got {}", shown(expected), shown(&got));
         }
     }
 
@@ -96,13 +99,7 @@ impl Peer {
     /// Expects an ERROR with this code and a text as F21 has it, and returns the text.
     #[track_caller]
     pub(crate) fn expect_error(&mut self, code: u8) -> String {
-        let got = loop {
-            let seen = self.seen.clone();
-            let got = self.receive();
-            if !seen.contains(&got) {
-                break got;
-            }
-        };
+        let got = self.receive_unseen();
         let [0, 5, 0, got_code, text @ .., 0] = got.as_slice() else {
             panic!("expected ERROR {code}, got {}", shown(&got))
         };
@@ -118,8 +115,20 @@ impl Peer {
         let (datagram, from) = self.receive_from();
         let tid = *self.tid.get_or_insert(from);
         assert_eq!(from, tid, "{} came from another port", shown(&datagram));
-        self.seen.insert(datagram.clone());
+        self.seen.insert(self.hasher.hash_one(&datagram));
         datagram
+    }
+
+    /// The next datagram that was not seen before.
+    #[track_caller]
+    pub(crate) fn receive_unseen(&mut self) -> Vec<u8> {
+        loop {
+            let before = self.seen.len();
+            let got = self.receive();
+            if self.seen.len() > before {
+                return got;
+            }
+        }
     }
 
     /// The next datagram from anywhere.

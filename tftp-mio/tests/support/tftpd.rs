@@ -92,6 +92,10 @@ impl Server {
         found.unwrap_or_else(|| panic!("no line with {text:?} in the log:\n{}", self.log.text()))
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("a child to signal");
     }

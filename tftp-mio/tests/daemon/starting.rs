@@ -1,0 +1,143 @@
+//! Starting: what is said, and what happens when it cannot be.
+
+use std::{
+    fs,
+    net::UdpSocket,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::server::{Server, command};
+
+/// Runs a `tftpd` that is expected to end by itself: its exit status, and what it wrote.
+#[track_caller]
+fn run(command: &mut Command) -> (i32, String) {
+    let output = command.stdin(Stdio::null()).output().expect("tftpd runs");
+    let said = [output.stdout, output.stderr].concat();
+    let code = output.status.code().expect("tftpd ends by itself");
+    (code, String::from_utf8(said).expect("text"))
+}
+
+/// The same, with just these arguments.
+fn tftpd(arguments: &[&str]) -> (i32, String) {
+    run(Command::new(env!("CARGO_BIN_EXE_tftpd")).args(arguments))
+}
+
+#[test]
+fn the_start_line_says_what_is_served_where_and_how() {
+    for (options, how) in [
+        (&[][..], "read-only"),
+        (&["--write", "create"], "uploads under new names"),
+        (&["--write", "overwrite"], "uploads may replace files"),
+    ] {
+        let server = Server::with(options);
+        let line = server.log_line("serving");
+        let (root, port) = (server.root().display(), server.port());
+        let expected = format!(
+            "serving {root} ({how}), listening on 127.0.0.1:{port}; transfer ports 20000-29999, \
+             blksize up to 65464, windowsize up to 64"
+        );
+        assert!(line.contains(&expected), "{line}");
+        server.stop();
+    }
+}
+
+#[test]
+fn the_current_folder_is_served_by_default() {
+    let root = TempDir::new().expect("a folder to serve");
+    let shown = format!("serving {} (", root.path().display());
+    let mut command = command([""; 0]);
+    command.current_dir(root.path());
+    let server = Server::run(root, command);
+    assert!(server.log_line("serving").contains(&shown));
+    server.stop();
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
+    for (arguments, hint) in [
+        (&["--bogus"][..], "--bogus"),
+        (&["--write", "maybe"], "overwrite"),
+        (&["--listen", "example.org"], "192.0.2.1:69"),
+        (&["--ports", "9-7"], "FIRST-LAST"),
+        (&["--max-blksize", "7"], "8"),
+        (&["--max-blksize", "65465"], "65464"),
+        (&["--max-windowsize", "0"], "1"),
+        (&["--timeout", "soon"], "seconds"),
+        (&["--timeout=-1"], "seconds"),
+        (&["--retries", "x"], "--retries"),
+        (&["one", "two"], "two"),
+    ] {
+        let (code, said) = tftpd(arguments);
+        assert_eq!(code, 2, "{arguments:?}: {said}");
+        assert!(said.contains(hint), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn help_and_version_end_with_0() {
+    let (code, said) = tftpd(&["--help"]);
+    assert!(code == 0 && said.contains("--listen"), "{code}: {said}");
+    let (code, said) = tftpd(&["--version"]);
+    assert!(code == 0 && said.contains(env!("CARGO_PKG_VERSION")), "{code}: {said}");
+}
+
+#[test]
+fn a_root_that_is_no_folder_ends_with_2() {
+    let around = TempDir::new().expect("a folder");
+    let file = around.path().join("file");
+    fs::write(&file, "").expect("a file");
+    for root in [&file, &around.path().join("missing")] {
+        let (code, said) = run(command([""; 0]).arg(root));
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(&format!("cannot serve {}", root.display())), "{said}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_ends_with_1_and_advice() {
+    let root = TempDir::new().expect("a folder to serve");
+    let taken = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = taken.local_addr().expect("its address").to_string();
+    let (code, said) = run(command(["--listen", &address]).arg(root.path()));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+    assert!(said.contains("ss -ulnp") && said.contains("--listen"), "{said}");
+}
+
+/// A second server must not take requests away from the first.
+#[test]
+fn a_second_server_on_the_same_port_does_not_start() {
+    let server = Server::start();
+    let address = server.address().to_string();
+    let (code, said) = run(command(["--listen", &address]).arg(server.root()));
+    assert_eq!(code, 1, "{said}");
+    server.stop();
+}
+
+#[test]
+fn an_address_of_another_machine_ends_with_1_and_says_so() {
+    let root = TempDir::new().expect("a folder to serve");
+    let (code, said) = run(command(["--listen", "192.0.2.1:0"]).arg(root.path()));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("No interface of this machine has that address"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root, and a kernel that keeps port 69 for it; .ci/run runs it"]
+fn without_the_privilege_for_port_69_it_says_what_to_do() {
+    const NOBODY: u32 = 65_534;
+    let root = TempDir::new().expect("a folder to serve");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
+    // The build's folder may be out of that user's reach.
+    let program = root.path().join("tftpd");
+    fs::copy(env!("CARGO_BIN_EXE_tftpd"), &program).expect("a copy of the program");
+    let mut command = Command::new(&program);
+    command.uid(NOBODY).gid(NOBODY).args(["--listen", "127.0.0.1"]).arg(root.path());
+    let (code, said) = run(&mut command);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("cannot listen on 127.0.0.1:69"), "{said}");
+    assert!(said.contains("setcap cap_net_bind_service") && said.contains(":6969"), "{said}");
+}
