@@ -6,7 +6,7 @@ mod pair;
 
 use std::time::Duration;
 
-use pair::{Fate, Opener, Pair, file};
+use pair::{Fate, From, Opener, Pair, file};
 use proptest::prelude::*;
 use tftp_core::{BlockSize, Failure, Options, Status, Timeout, WindowSize};
 
@@ -14,7 +14,7 @@ use tftp_core::{BlockSize, Failure, Options, Status, Timeout, WindowSize};
 #[derive(Clone, Debug)]
 struct Weather {
     lost: u64,
-    /// It loses no more than this many packets in a row.
+    /// It loses no more than this many packets of one side in a row.
     most_in_a_row: u32,
     doubled: u64,
     displaced: u64,
@@ -108,8 +108,8 @@ fn set_up<'a>(transfer: &Transfer, content: &'a [u8], weather: &Weather) -> Pair
     }
     let weather = weather.clone();
     let mut random = weather.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut in_a_row = 0;
-    pair.with_fate(move |_, _, _| {
+    let mut in_a_row = [0; 2];
+    pair.with_fate(move |from, _, _| {
         let mut next = |below: u64| {
             // Marsaglia's xorshift: any sequence will do that a seed brings back.
             random ^= random << 13;
@@ -119,11 +119,12 @@ fn set_up<'a>(transfer: &Transfer, content: &'a [u8], weather: &Weather) -> Pair
         };
         let (percent, amount) = (next(100), next(1 << 40));
         let mut edge = weather.lost;
-        if percent < edge && in_a_row < weather.most_in_a_row {
-            in_a_row += 1;
+        let in_a_row = &mut in_a_row[usize::from(from == From::Receiver)];
+        if percent < edge && *in_a_row < weather.most_in_a_row {
+            *in_a_row += 1;
             return Fate::Lose;
         }
-        in_a_row = 0;
+        *in_a_row = 0;
         edge += weather.doubled;
         if percent < edge {
             return Fate::Double;
