@@ -87,6 +87,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod arrivals;
 mod burst;
 mod error;
 mod link;

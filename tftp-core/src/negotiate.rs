@@ -12,7 +12,8 @@ use crate::{
 pub struct Limits {
     /// The largest `blksize` granted; a larger wish is lowered to it.
     pub max_block_size: BlockSize,
-    /// The largest `windowsize` granted; a larger wish is lowered to it.
+    /// The largest `windowsize` granted; a larger wish is lowered to it, and to
+    /// [`WindowSize::LARGEST_SAFE`].
     pub max_window_size: WindowSize,
     /// The longest file accepted in a write request that announces its `tsize`, in bytes.
     pub max_upload: Option<u64>,
@@ -80,9 +81,11 @@ impl Limits {
                 OptionKind::BlockSize => asked
                     .block_size()
                     .map(|size| granted.with_block_size(size.min(self.max_block_size))),
-                OptionKind::WindowSize => asked
-                    .window_size()
-                    .map(|size| granted.with_window_size(size.min(self.max_window_size))),
+                OptionKind::WindowSize => asked.window_size().map(|size| {
+                    granted.with_window_size(
+                        size.min(self.max_window_size).min(WindowSize::LARGEST_SAFE),
+                    )
+                }),
                 // U-Boot and EDK2 abort when the value comes back changed.
                 OptionKind::Timeout => asked.timeout().map(|value| granted.with_timeout(value)),
                 OptionKind::TransferSize => match request.operation {

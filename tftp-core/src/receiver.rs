@@ -10,14 +10,14 @@
 //!  Closing ──ERROR polled──► Over
 //! ```
 //!
-//! In `Receiving` every block up to `base` has been returned, and `kept` says which of the 128
-//! behind it have been returned as well. An ACK is owed when a window is full, when the file is
-//! whole, and when something seems lost: a gap that more than three later blocks did not close, or
-//! a flight that ended early.
+//! In `Receiving` the blocks that have been returned are remembered as [`Arrivals`]. An ACK is owed
+//! when a window is full, when the file is whole, and when something seems lost: a gap that more
+//! than three later blocks did not close, or a flight that ended early.
 
 use core::{net::SocketAddr, time::Duration};
 
 use crate::{
+    arrivals::{Arrivals, Place},
     burst::Rollover,
     error::{ErrorCode, Failure, Misconduct},
     link::{End, Link, Origin, encode_error, judge_stranger},
@@ -36,12 +36,7 @@ pub struct Receiver {
     phase: Phase,
     order: Order,
     rollover: Rollover,
-    /// All blocks up to this one were returned.
-    base: u64,
-    /// Bit `i` is set when block `base + 1 + i` was returned ahead of its turn.
-    kept: u128,
-    /// The file's last block, once seen.
-    end: Option<u64>,
+    arrivals: Arrivals,
     /// The block of the last ACK that was polled; a window begins behind it.
     acknowledged: u64,
     owed: Owed,
@@ -101,9 +96,6 @@ const REORDERING: u8 = 3;
 /// Numbers that the wire's 16 bits can tell apart.
 const NUMBERS: u64 = 1 << u16::BITS;
 
-/// Blocks behind `base` that can be returned ahead of their turn.
-const AHEAD: u64 = u128::BITS as u64;
-
 impl Receiver {
     /// A server's answer to a write request: opens with OACK, or with ACK 0 where `answer` is
     /// empty.
@@ -147,9 +139,7 @@ impl Receiver {
             phase,
             order,
             rollover: Rollover::ToZero,
-            base: 0,
-            kept: 0,
-            end: None,
+            arrivals: Arrivals::NONE,
             acknowledged: 0,
             owed,
             opened_at: Instant::NEVER,
@@ -192,10 +182,16 @@ impl Receiver {
     /// as long as the peer has sent no data its answer may be repeated.
     pub fn handle_repeated_request(&mut self, now: Instant) {
         match &mut self.phase {
-            Phase::Granting { due } => *due |= self.link.repeat_answer(now),
+            Phase::Granting { due } => {
+                if self.link.repeat_answer(now) {
+                    *due = true;
+                    self.link.count_repeat();
+                }
+            }
             Phase::Receiving if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
                     self.owed = Owed::Repeat;
+                    self.link.count_repeat();
                 }
             }
             Phase::Requesting { .. }
@@ -364,7 +360,7 @@ impl Receiver {
             },
             // Our ACK 0 was lost, and nothing has come since. A server that awaits DATA 1 is not
             // proved: it has sent no request that an OACK could answer.
-            Phase::Receiving if self.is_proved() && self.base == 0 && self.kept == 0 => {
+            Phase::Receiving if self.is_proved() && self.arrivals.is_empty() => {
                 self.link.count_duplicate();
                 self.owe(Owed::Repeat);
                 Verdict::Accepted
@@ -394,13 +390,18 @@ impl Receiver {
         let Params { block_size, window_size, .. } = options.into();
         let (block_size, window_size) = (block_size.get(), u64::from(window_size.get()));
         // In lock-step only: with windows it cannot be told from a lost block 65,536.
-        if wire == 1 && window_size == 1 && self.base == u16::MAX.into() && !self.is_whole() {
+        if wire == 1
+            && window_size == 1
+            && self.arrivals.base() == u16::MAX.into()
+            && !self.arrivals.is_whole()
+        {
             self.rollover = Rollover::ToOne;
         }
-        let block = self.rollover.block_at(wire, self.base.saturating_add(1));
-        let ahead = block.saturating_sub(self.base).saturating_sub(1);
-        // Neither due nor one of those up to `base`: DATA 0 before the numbers roll over.
-        if ahead >= window_size && block <= NUMBERS {
+        let block = self.rollover.block_at(wire, self.arrivals.base().saturating_add(1));
+        // Not one of this window, so one that came before; if the numbers have not rolled over yet
+        // there was none: DATA 0.
+        let before = block > self.arrivals.base().saturating_add(window_size);
+        if before && block <= NUMBERS {
             return ignored(Ignored::Unexpected);
         }
         if matches!(self.phase, Phase::Requesting { .. } | Phase::Granting { .. }) {
@@ -412,27 +413,28 @@ impl Receiver {
             // Cut off, it would be a wrong file (RFC 2348 leaves no room for it).
             return Received::Other(self.misconduct(Misconduct::OverlongData));
         };
-        let seen = ahead >= window_size || self.is_kept(ahead);
-        if seen || self.is_whole() {
-            return self.handle_repeated_data(now, wire);
+        let is_last = len < block_size;
+        match (self.arrivals.place(block, is_last), self.order) {
+            _ if before || self.arrivals.is_whole() => return self.handle_repeated_data(now, wire),
+            (Place::Seen, _) => return self.handle_repeated_data(now, wire),
+            (Place::Nowhere, _) | (Place::Ahead, Order::Strict) => {
+                self.notice_gap(now);
+                return ignored(Ignored::OutOfOrder);
+            }
+            (Place::Ahead, Order::Any) => {
+                self.arrivals.insert(block, is_last);
+                self.notice_gap(now);
+            }
+            (Place::Next, _) => {
+                self.arrivals.insert(block, is_last);
+                self.advanced(now);
+            }
         }
-        let too_far = match self.order {
-            Order::Any => ahead >= AHEAD,
-            Order::Strict => ahead > 0,
-        };
-        if too_far || !self.fits_the_end(block, len < block_size) {
-            self.notice_gap(now);
-            return ignored(Ignored::OutOfOrder);
-        }
-        if len < block_size {
-            self.end = Some(block);
-        }
-        self.keep(now, ahead);
         let tally = &mut self.link.tally;
         tally.blocks = tally.blocks.saturating_add(1);
         tally.bytes = tally.bytes.saturating_add(len.into());
         let offset = block.saturating_sub(1).saturating_mul(block_size.into());
-        Received::Data(Chunk { offset, bytes: payload, last: self.is_whole() })
+        Received::Data(Chunk { offset, bytes: payload, last: self.arrivals.is_whole() })
     }
 
     /// The opening packet was answered; the answer's source is the peer's TID from now on.
@@ -443,16 +445,8 @@ impl Receiver {
         self.phase = Phase::Receiving;
     }
 
-    /// Marks the block `ahead` places behind `base + 1` as returned, and decides on the ACK.
-    fn keep(&mut self, now: Instant, ahead: u64) {
-        self.kept |= 1 << ahead;
-        let run = self.kept.trailing_ones();
-        if run == 0 {
-            self.notice_gap(now);
-            return;
-        }
-        self.base = self.base.saturating_add(run.into());
-        self.kept = self.kept.checked_shr(run).unwrap_or(0);
+    /// The run of blocks has become longer: decides on the ACK.
+    fn advanced(&mut self, now: Instant) {
         self.gap = Gap::NONE;
         let opened_at = core::mem::replace(&mut self.opened_at, Instant::NEVER);
         if opened_at < Instant::NEVER {
@@ -460,14 +454,15 @@ impl Receiver {
         }
         self.link.retransmission.progress();
         let window_size = u64::from(self.link.params().window_size.get());
-        if self.is_whole() || self.base >= self.acknowledged.saturating_add(window_size) {
+        let window_end = self.acknowledged.saturating_add(window_size);
+        if self.arrivals.is_whole() || self.arrivals.base() >= window_end {
             self.owed = Owed::Progress;
             self.link.overdue_at = Instant::NEVER;
             self.flight_over_at = Instant::NEVER;
         } else {
             self.link.await_answer(now);
-            let pause = if self.kept == 0 { self.pause() * TAIL_PAUSES } else { self.pause() };
-            self.flight_over_at = now + pause;
+            let pauses = if self.arrivals.has_gap() { 1 } else { TAIL_PAUSES };
+            self.flight_over_at = now + self.pause() * pauses;
         }
     }
 
@@ -492,7 +487,7 @@ impl Receiver {
     /// A block came again: the sender has not got our ACK, or the network doubles packets.
     fn handle_repeated_data<'d>(&mut self, now: Instant, wire: u16) -> Received<'d> {
         self.link.count_duplicate();
-        let newest = wire == self.rollover.on_wire(self.base);
+        let newest = wire == self.rollover.on_wire(self.arrivals.base());
         let lock_step = self.link.params().window_size.get() == 1;
         match self.phase {
             Phase::Lingering { .. } if newest => self.owe(Owed::Repeat),
@@ -522,12 +517,12 @@ impl Receiver {
             self.link.await_answer(now);
         }
         self.flight_over_at = Instant::NEVER;
-        self.acknowledged = self.base;
-        if self.is_whole() && !matches!(self.phase, Phase::Lingering { .. }) {
+        self.acknowledged = self.arrivals.base();
+        if self.arrivals.is_whole() && !matches!(self.phase, Phase::Lingering { .. }) {
             let linger = self.link.retransmission.timing().linger(self.params().timeout);
             self.phase = Phase::Lingering { until: now + linger };
         }
-        let ack = Packet::Ack { block: self.rollover.on_wire(self.base) };
+        let ack = Packet::Ack { block: self.rollover.on_wire(self.arrivals.base()) };
         ack.encode(out).map(Transmit::Packet)
     }
 
@@ -542,27 +537,6 @@ impl Receiver {
     fn pause(&self) -> Duration {
         let round_trip = self.link.retransmission.smoothed().unwrap_or_default();
         (round_trip / 4).max(Duration::from_millis(1))
-    }
-
-    fn is_kept(&self, ahead: u64) -> bool {
-        ahead < AHEAD && self.kept & (1 << ahead) != 0
-    }
-
-    fn is_whole(&self) -> bool {
-        self.end == Some(self.base)
-    }
-
-    /// Whether a block is consistent with what is known of the file's end.
-    fn fits_the_end(&self, block: u64, is_last: bool) -> bool {
-        match self.end {
-            Some(last) => block < last && !is_last,
-            None if is_last => {
-                let beyond = block.saturating_sub(self.base);
-                u32::try_from(beyond)
-                    .is_ok_and(|beyond| self.kept.checked_shr(beyond).unwrap_or(0) == 0)
-            }
-            None => true,
-        }
     }
 
     fn summary(&self) -> Summary {

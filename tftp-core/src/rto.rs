@@ -275,7 +275,8 @@ impl Retransmission {
             None => self.timing.opening(),
         };
         let floor = if self.smallest.is_some() { FLOOR } else { CAUTIOUS_FLOOR };
-        doubled(measured.max(floor).min(self.ceiling()), self.backed_off)
+        let most = doubled(self.ceiling(), MAX_ABOVE_CEILING);
+        doubled(measured.max(floor).min(self.ceiling()), self.backed_off).min(most)
     }
 
     /// The ceiling gives way to two round trips: a path slower than it would otherwise have every
@@ -301,6 +302,10 @@ impl From<Micros> for Duration {
         Self::from_micros(micros.0.get().into())
     }
 }
+
+/// How often a back-off that outlives a time-out may double the ceiling: enough to find the round
+/// trip of a satellite, and a silent peer is not kept for hours.
+const MAX_ABOVE_CEILING: u8 = 2;
 
 /// Bounds the back-off that outlives a time-out; the schedule itself never gets this far.
 const MAX_DOUBLINGS: u8 = 6;

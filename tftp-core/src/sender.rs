@@ -154,7 +154,12 @@ impl Sender {
     /// as long as the peer has acknowledged nothing its answer may be repeated.
     pub fn handle_repeated_request(&mut self, now: Instant) {
         match &mut self.phase {
-            Phase::Granting { due } => *due |= self.link.repeat_answer(now),
+            Phase::Granting { due } => {
+                if self.link.repeat_answer(now) {
+                    *due = true;
+                    self.link.count_repeat();
+                }
+            }
             Phase::Sending if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
                     self.begin_window();

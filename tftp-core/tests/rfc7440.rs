@@ -34,6 +34,14 @@ fn f09_a_window_size_is_granted_lowered_or_left_out() {
     }
 }
 
+/// In a larger window the number of an old ACK could be that of a block just sent.
+#[test]
+fn no_window_is_larger_than_half_of_the_block_numbers() {
+    let limits = Limits { max_window_size: WindowSize::new(65_535).unwrap(), ..Limits::default() };
+    let first = answer(b'\x02', b"octet", b"windowsize\x0065535\0", &limits, None);
+    assert_eq!(first, Ok(oack("windowsize=32767")));
+}
+
 #[test]
 fn f36_not_even_a_part_of_the_window_leaves_before_the_oack_is_acknowledged() {
     let mut session = serve_read(windows_of(4), &file(80));

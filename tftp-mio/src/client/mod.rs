@@ -50,7 +50,7 @@ pub struct Settings {
     pub options: bool,
     /// The block size to ask for.
     pub block_size: BlockSize,
-    /// The window size to ask for.
+    /// The window size to ask for, up to [`WindowSize::LARGEST_SAFE`].
     pub window_size: WindowSize,
     /// The retransmission interval to ask for; `None` measures it instead.
     pub timeout: Option<Timeout>,
@@ -300,7 +300,7 @@ impl Settings {
         }
         let mut options = Options::NONE.with_block_size(self.block_size);
         if self.window_size > WindowSize::LOCK_STEP {
-            options = options.with_window_size(self.window_size);
+            options = options.with_window_size(self.window_size.min(WindowSize::LARGEST_SAFE));
         }
         if let Some(bytes) = transfer_size {
             options = options.with_transfer_size(bytes);
