@@ -145,7 +145,7 @@ impl Driver {
             match transmit {
                 Transmit::Request => {}
                 Transmit::Packet(len) => {
-                    if let Ok(Packet::Ack { block }) = Packet::parse(&out[..len]) {
+                    if let Ok(Packet::Ack { block, .. }) = Packet::parse(&out[..len]) {
                         let [.., high, low] = self.in_order().to_be_bytes();
                         assert_eq!(block, u16::from_be_bytes([high, low]), "not what was written");
                     }

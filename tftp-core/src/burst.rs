@@ -1,6 +1,9 @@
 //! The plan of a sender: which bytes of the file go out next, as which DATA packets.
 
-use crate::wire::{DATA_HEADER, data_header};
+use crate::{
+    numbers::Rollover,
+    wire::{DATA_HEADER, data_header},
+};
 
 /// A run of DATA packets that may leave now: plain data that borrows nothing.
 ///
@@ -16,6 +19,7 @@ pub struct Burst {
     pub(crate) first: u64,
     pub(crate) count: u16,
     pub(crate) block_size: u16,
+    pub(crate) rollover: Rollover,
     /// Payload of the last packet; less than `block_size` only at the end of the file.
     pub(crate) last_len: u16,
     /// The length of the file, where the caller has found its end.
@@ -108,7 +112,7 @@ impl<'b> Iterator for Payloads<'b> {
     type Item = &'b mut [u8];
 
     fn next(&mut self) -> Option<&'b mut [u8]> {
-        let Burst { first, count, block_size, last_len, .. } = self.left;
+        let Burst { first, count, block_size, rollover, last_len, .. } = self.left;
         let payload_len = match count {
             0 => return None,
             1 => last_len,
@@ -116,52 +120,10 @@ impl<'b> Iterator for Payloads<'b> {
         };
         let (header, rest) = core::mem::take(&mut self.out).split_first_chunk_mut()?;
         let (payload, rest) = rest.split_at_mut_checked(payload_len.into())?;
-        *header = data_header(number_on_wire(first));
+        *header = data_header(rollover.on_wire(first));
         self.out = rest;
         self.left.first = first.saturating_add(1);
         self.left.count = count - 1;
         Some(payload)
     }
-}
-
-/// Where a peer's block numbers go on after 65,535. RFC 1350 does not say; nearly everybody takes 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Rollover {
-    ToZero,
-    /// No block but the one before the first is ever numbered 0.
-    ToOne,
-}
-
-impl Rollover {
-    /// The 16 bits of a block number that go on the wire.
-    pub(crate) fn on_wire(self, block: u64) -> u16 {
-        match self {
-            Self::ToOne if block > 0 => number_on_wire((block - 1) % LAST_NUMBER + 1),
-            Self::ToOne | Self::ToZero => number_on_wire(block),
-        }
-    }
-
-    /// The block whose number on the wire is `wire`, the first one at or after `from`.
-    pub(crate) fn block_at(self, wire: u16, from: u64) -> u64 {
-        match self {
-            Self::ToZero => number_from_wire(wire, from),
-            Self::ToOne => {
-                let behind = u64::from(self.on_wire(from));
-                from.saturating_add((u64::from(wire) + LAST_NUMBER - behind) % LAST_NUMBER)
-            }
-        }
-    }
-}
-
-const LAST_NUMBER: u64 = u16::MAX as u64;
-
-/// The 16 bits of a block number that go on the wire: after 65,535 comes 0.
-#[expect(clippy::cast_possible_truncation, reason = "the wire carries the low 16 bits")]
-pub(crate) fn number_on_wire(block: u64) -> u16 {
-    block as u16
-}
-
-/// The block whose low 16 bits are `wire`, the first one at or after `from`.
-pub(crate) fn number_from_wire(wire: u16, from: u64) -> u64 {
-    from.saturating_add(wire.wrapping_sub(number_on_wire(from)).into())
 }

@@ -93,6 +93,7 @@ mod error;
 mod link;
 mod negotiate;
 pub mod netascii;
+mod numbers;
 mod options;
 mod receiver;
 mod request;
@@ -100,12 +101,14 @@ mod rto;
 mod sender;
 mod session;
 mod time;
+mod values;
 mod wire;
 
 pub use burst::{Burst, Payloads};
 pub use error::{ErrorCode, Failure, Misconduct};
 pub use negotiate::{Limits, Refusal};
-pub use options::{BlockSize, OptionKind, Options, OutOfRange, Timeout, WindowSize};
+pub use numbers::Rollover;
+pub use options::{OptionKind, OptionSet, Options};
 pub use receiver::Receiver;
 pub use request::{Mode, Operation, Request, UnencodableRequest, UnknownMode};
 pub use rto::{FLOOR, Timing};
@@ -114,6 +117,7 @@ pub use session::{
     Chunk, Ignored, Order, Params, Received, Stats, Status, Summary, Transmit, Verdict,
 };
 pub use time::Instant;
+pub use values::{BlockSize, FineTimeout, MsftWindow, OutOfRange, Timeout, WindowSize};
 pub use wire::{Malformed, OptionAck, Packet, SMALL_PACKET, UNKNOWN_TID};
 
 // A session is small enough to hold thousands of, on a server or in a boot ROM.

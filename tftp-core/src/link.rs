@@ -112,7 +112,7 @@ impl Link {
     /// Both sides know these options from now on.
     pub(crate) fn agree(&mut self, options: Options) {
         self.options = options;
-        self.retransmission.agree(options.timeout());
+        self.retransmission.agree(options.interval());
     }
 
     /// The opening packet was answered.

@@ -2,14 +2,18 @@
 
 use crate::{
     error::{ErrorCode, Misconduct},
-    options::{BlockSize, OptionKind, Options, Timeout, WindowSize, parse_decimal},
+    numbers::Rollover,
+    options::{OptionKind, OptionSet, Options, parse_decimal},
     request::{Mode, Operation, Request},
+    values::{BlockSize, FineTimeout, MsftWindow, Timeout, WindowSize},
     wire::OptionAck,
 };
 
 /// What a server is willing to agree to. Plain data for an operator to fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// The options that are negotiated at all; any other is left out of the answer.
+    pub options: OptionSet,
     /// The largest `blksize` granted; a larger wish is lowered to it.
     pub max_block_size: BlockSize,
     /// The largest `windowsize` granted; a larger wish is lowered to it, and to
@@ -25,6 +29,7 @@ impl Default for Limits {
     /// Everything that the RFCs allow, with windows of at most 64 blocks, and no mail.
     fn default() -> Self {
         Self {
+            options: OptionSet::STANDARD,
             max_block_size: BlockSize::MAX,
             max_window_size: WindowSize::new(64).unwrap_or(WindowSize::LOCK_STEP),
             max_upload: None,
@@ -74,38 +79,61 @@ impl Limits {
             (Mode::Mail, Operation::Write) if !self.mail => return Err(Refusal::Mail),
             (Mode::Octet | Mode::Netascii | Mode::Mail, Operation::Read | Operation::Write) => {}
         }
-        let asked = &request.options;
-        let mut granted = Options::NONE;
-        for (kind, _) in asked.iter() {
-            let more = match kind {
-                OptionKind::BlockSize => asked
-                    .block_size()
-                    .map(|size| granted.with_block_size(size.min(self.max_block_size))),
-                OptionKind::WindowSize => asked.window_size().map(|size| {
-                    granted.with_window_size(
-                        size.min(self.max_window_size).min(WindowSize::LARGEST_SAFE),
-                    )
-                }),
-                // U-Boot and EDK2 abort when the value comes back changed.
-                OptionKind::Timeout => asked.timeout().map(|value| granted.with_timeout(value)),
-                OptionKind::TransferSize => match request.operation {
-                    // An empty file is not announced: curl cannot fetch it after `tsize=0`.
-                    Operation::Read => size
-                        .filter(|&bytes| bytes > 0)
-                        .map(|bytes| granted.with_transfer_size(bytes)),
-                    Operation::Write => {
-                        let announced = asked.transfer_size();
-                        if announced.zip(self.max_upload).is_some_and(|(bytes, most)| bytes > most)
-                        {
-                            return Err(Refusal::TooLarge);
-                        }
-                        announced.map(|bytes| granted.with_transfer_size(bytes))
-                    }
-                },
-            };
-            granted = more.unwrap_or(granted);
+        let announced = request.options.transfer_size();
+        if request.operation == Operation::Write
+            && announced.zip(self.max_upload).is_some_and(|(bytes, most)| bytes > most)
+        {
+            return Err(Refusal::TooLarge);
         }
-        Ok(granted)
+        let wanted = request.options.iter().filter(|&(kind, _)| self.options.contains(kind));
+        Ok(wanted.fold(Options::NONE, |granted, (kind, _)| {
+            self.grant(kind, request, size, granted).unwrap_or(granted)
+        }))
+    }
+
+    /// Adds one option to what is granted; `None` leaves it out.
+    fn grant(
+        &self,
+        kind: OptionKind,
+        request: &Request<'_>,
+        size: Option<u64>,
+        granted: Options,
+    ) -> Option<Options> {
+        let asked = &request.options;
+        let max_window = self.max_window_size.min(WindowSize::LARGEST_SAFE);
+        // Two options may stand for one thing; the first one named decides.
+        let sized = granted.block_size().or(granted.block_size2()).is_some();
+        let timed = granted.interval().is_some();
+        Some(match kind {
+            OptionKind::BlockSize | OptionKind::BlockSize2 if sized => return None,
+            OptionKind::Timeout | OptionKind::FineTimeout if timed => return None,
+            OptionKind::BlockSize => {
+                granted.with_block_size(asked.block_size()?.min(self.max_block_size))
+            }
+            OptionKind::BlockSize2 => {
+                let most = asked.block_size2()?.min(self.max_block_size);
+                granted.with_block_size2(BlockSize::new(1 << most.get().ilog2()).ok()?)
+            }
+            OptionKind::WindowSize => {
+                granted.with_window_size(asked.window_size()?.min(max_window))
+            }
+            // U-Boot and EDK2 abort when the value comes back changed.
+            OptionKind::Timeout => granted.with_timeout(asked.timeout()?),
+            OptionKind::FineTimeout => granted.with_fine_timeout(asked.fine_timeout()?),
+            OptionKind::TransferSize => granted.with_transfer_size(match request.operation {
+                // An empty file is not announced: curl cannot fetch it after `tsize=0`.
+                Operation::Read => size.filter(|&bytes| bytes > 0)?,
+                Operation::Write => asked.transfer_size()?,
+            }),
+            OptionKind::Rollover => granted.with_rollover(asked.rollover()?),
+            OptionKind::MsftWindow => match (request.operation, asked.msft_window()?) {
+                (Operation::Read, MsftWindow::Asked) => {
+                    let most = u8::try_from(max_window.get()).unwrap_or(u8::MAX);
+                    granted.with_msft_window(MsftWindow::Granted { most })
+                }
+                (Operation::Read | Operation::Write, _) => return None,
+            },
+        })
     }
 }
 
@@ -121,11 +149,14 @@ pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Mi
             .ok_or(Misconduct::UnaskedOption)?;
         let value = parse_decimal(value).ok_or(Misconduct::UnacceptableValue)?;
         let small = u16::try_from(value).ok();
+        let size = small.and_then(|value| BlockSize::new(value).ok());
         agreed = match kind {
-            OptionKind::BlockSize => small
-                .and_then(|value| BlockSize::new(value).ok())
+            OptionKind::BlockSize => size
                 .filter(|&size| Some(size) <= asked.block_size())
                 .map(|size| agreed.with_block_size(size)),
+            OptionKind::BlockSize2 => size
+                .filter(|&size| Some(size) <= asked.block_size2())
+                .map(|size| agreed.with_block_size2(size)),
             OptionKind::WindowSize => small
                 .and_then(|value| WindowSize::new(value).ok())
                 .filter(|&size| Some(size) <= asked.window_size())
@@ -135,7 +166,23 @@ pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Mi
                 .and_then(|value| Timeout::new(value).ok())
                 .filter(|&timeout| Some(timeout) == asked.timeout())
                 .map(|timeout| agreed.with_timeout(timeout)),
+            OptionKind::FineTimeout => u32::try_from(value)
+                .ok()
+                .and_then(|value| FineTimeout::new(value).ok())
+                .filter(|&timeout| Some(timeout) == asked.fine_timeout())
+                .map(|timeout| agreed.with_fine_timeout(timeout)),
             OptionKind::TransferSize => Some(agreed.with_transfer_size(value)),
+            OptionKind::Rollover => match value {
+                0 => Some(Rollover::ToZero),
+                1 => Some(Rollover::ToOne),
+                _ => None,
+            }
+            .filter(|&rollover| Some(rollover) == asked.rollover())
+            .map(|rollover| agreed.with_rollover(rollover)),
+            OptionKind::MsftWindow => {
+                let granted = MsftWindow::Granted { most: u8::MAX };
+                (small == Some(granted.magic())).then(|| agreed.with_msft_window(granted))
+            }
         }
         .ok_or(Misconduct::UnacceptableValue)?;
     }

@@ -1,108 +1,11 @@
-//! The options of RFC 2347 as values that cannot be wrong, kept in the order of the request.
+//! The options of RFC 2347 with their values, kept in the order of the request.
 
-use core::{fmt, num::NonZeroU8, num::NonZeroU16};
+use core::{fmt, time::Duration};
 
-/// A number outside the range that the option's RFC allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{value} is out of range: {option} takes {least} to {most}")]
-pub struct OutOfRange {
-    /// The option's name on the wire.
-    pub option: &'static str,
-    /// What was given.
-    pub value: u64,
-    /// The smallest value allowed.
-    pub least: u64,
-    /// The largest value allowed.
-    pub most: u64,
-}
-
-/// Payload bytes in a full DATA packet: 8 to 65,464 (RFC 2348). Plain RFC 1350 has 512.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockSize(NonZeroU16);
-
-impl BlockSize {
-    /// The smallest that RFC 2348 allows, 8 bytes.
-    pub const MIN: Self = Self(NonZeroU16::new(8).expect("not zero"));
-    /// The block size without negotiation, 512 bytes (RFC 1350 section 2).
-    pub const DEFAULT: Self = Self(NonZeroU16::new(512).expect("not zero"));
-    /// The largest that RFC 2348 allows, 65,464 bytes.
-    pub const MAX: Self = Self(NonZeroU16::new(65464).expect("not zero"));
-
-    /// A block size of that many bytes.
-    ///
-    /// # Errors
-    /// When `bytes` is not in 8..=65464.
-    pub fn new(bytes: u16) -> Result<Self, OutOfRange> {
-        NonZeroU16::new(bytes)
-            .map(Self)
-            .filter(|size| (Self::MIN..=Self::MAX).contains(size))
-            .ok_or(OutOfRange {
-                option: "blksize",
-                value: bytes.into(),
-                least: Self::MIN.get().into(),
-                most: Self::MAX.get().into(),
-            })
-    }
-
-    /// Bytes in a full block.
-    pub const fn get(self) -> u16 {
-        self.0.get()
-    }
-}
-
-/// Blocks that may be sent before an ACK is awaited: 1 to 65,535 (RFC 7440).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WindowSize(NonZeroU16);
-
-impl WindowSize {
-    /// One block at a time: lock-step, as in RFC 1350.
-    pub const LOCK_STEP: Self = Self(NonZeroU16::MIN);
-    /// The largest window that is asked for or granted, 32,767 blocks: half of the block numbers.
-    /// In a larger one an old ACK could be taken for that of a block just sent.
-    pub const LARGEST_SAFE: Self = Self(NonZeroU16::new(u16::MAX / 2).expect("not zero"));
-
-    /// A window of that many blocks.
-    ///
-    /// # Errors
-    /// When `blocks` is 0.
-    pub fn new(blocks: u16) -> Result<Self, OutOfRange> {
-        NonZeroU16::new(blocks).map(Self).ok_or(OutOfRange {
-            option: "windowsize",
-            value: blocks.into(),
-            least: 1,
-            most: u16::MAX.into(),
-        })
-    }
-
-    /// Blocks in a window.
-    pub const fn get(self) -> u16 {
-        self.0.get()
-    }
-}
-
-/// A negotiated retransmission interval: 1 to 255 seconds (RFC 2349).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timeout(NonZeroU8);
-
-impl Timeout {
-    /// An interval of that many seconds.
-    ///
-    /// # Errors
-    /// When `seconds` is 0.
-    pub fn new(seconds: u8) -> Result<Self, OutOfRange> {
-        NonZeroU8::new(seconds).map(Self).ok_or(OutOfRange {
-            option: "timeout",
-            value: seconds.into(),
-            least: 1,
-            most: u8::MAX.into(),
-        })
-    }
-
-    /// The interval in seconds.
-    pub const fn seconds(self) -> u8 {
-        self.0.get()
-    }
-}
+use crate::{
+    numbers::Rollover,
+    values::{BlockSize, FineTimeout, MsftWindow, Timeout, WindowSize},
+};
 
 /// The options that this crate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,12 +19,28 @@ pub enum OptionKind {
     TransferSize,
     /// `windowsize`, RFC 7440.
     WindowSize,
+    /// `utimeout`, tftp-hpa: `timeout` in microseconds.
+    FineTimeout,
+    /// `blksize2`, tftp-hpa: `blksize` that is a power of two.
+    BlockSize2,
+    /// `rollover`, tftp-hpa: the block number after 65,535.
+    Rollover,
+    /// `msftwindow`, Microsoft: a window whose size each ACK tells anew.
+    MsftWindow,
 }
 
 impl OptionKind {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::BlockSize, Self::Timeout, Self::TransferSize, Self::WindowSize];
+    pub const ALL: [Self; 8] = [
+        Self::BlockSize,
+        Self::Timeout,
+        Self::TransferSize,
+        Self::WindowSize,
+        Self::FineTimeout,
+        Self::BlockSize2,
+        Self::Rollover,
+        Self::MsftWindow,
+    ];
 
     /// The name on the wire, in lower case: GRUB, barebox and lwIP compare an OACK's names byte by
     /// byte.
@@ -131,12 +50,59 @@ impl OptionKind {
             Self::Timeout => "timeout",
             Self::TransferSize => "tsize",
             Self::WindowSize => "windowsize",
+            Self::FineTimeout => "utimeout",
+            Self::BlockSize2 => "blksize2",
+            Self::Rollover => "rollover",
+            Self::MsftWindow => "msftwindow",
         }
     }
 
     /// The option of that name, in any case (RFC 2347: "case insensitive").
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::BlockSize => 1,
+            Self::Timeout => 1 << 1,
+            Self::TransferSize => 1 << 2,
+            Self::WindowSize => 1 << 3,
+            Self::FineTimeout => 1 << 4,
+            Self::BlockSize2 => 1 << 5,
+            Self::Rollover => 1 << 6,
+            Self::MsftWindow => 1 << 7,
+        }
+    }
+}
+
+/// A set of kinds of options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OptionSet(u8);
+
+impl OptionSet {
+    /// No option.
+    pub const NONE: Self = Self(0);
+    /// The options that RFCs define: `blksize`, `timeout`, `tsize` and `windowsize`.
+    pub const STANDARD: Self = Self::NONE
+        .with(OptionKind::BlockSize)
+        .with(OptionKind::Timeout)
+        .with(OptionKind::TransferSize)
+        .with(OptionKind::WindowSize);
+
+    /// The set with one option more.
+    pub const fn with(self, kind: OptionKind) -> Self {
+        Self(self.0 | kind.bit())
+    }
+
+    /// The set with one option less.
+    pub const fn without(self, kind: OptionKind) -> Self {
+        Self(self.0 & !kind.bit())
+    }
+
+    /// Whether the option is in the set.
+    pub const fn contains(self, kind: OptionKind) -> bool {
+        self.0 & kind.bit() != 0
     }
 }
 
@@ -146,9 +112,14 @@ impl OptionKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     block_size: Option<BlockSize>,
+    block_size2: Option<BlockSize>,
     window_size: Option<WindowSize>,
     timeout: Option<Timeout>,
-    transfer_size: Option<u64>,
+    fine_timeout: Option<FineTimeout>,
+    /// Meaningful where `order` has it: an option of this size would not be small.
+    transfer_size: u64,
+    rollover: Option<Rollover>,
+    msft_window: Option<MsftWindow>,
     order: [Option<OptionKind>; OptionKind::ALL.len()],
 }
 
@@ -156,9 +127,13 @@ impl Options {
     /// No option at all: plain RFC 1350.
     pub const NONE: Self = Self {
         block_size: None,
+        block_size2: None,
         window_size: None,
         timeout: None,
-        transfer_size: None,
+        fine_timeout: None,
+        transfer_size: 0,
+        rollover: None,
+        msft_window: None,
         order: [None; OptionKind::ALL.len()],
     };
 
@@ -166,6 +141,12 @@ impl Options {
     pub fn with_block_size(mut self, size: BlockSize) -> Self {
         self.block_size = Some(size);
         self.remember(OptionKind::BlockSize)
+    }
+
+    /// Adds `blksize2`, or changes its value in place. What a server grants is a power of two.
+    pub fn with_block_size2(mut self, size: BlockSize) -> Self {
+        self.block_size2 = Some(size);
+        self.remember(OptionKind::BlockSize2)
     }
 
     /// Adds `windowsize`, or changes its value in place.
@@ -180,15 +161,38 @@ impl Options {
         self.remember(OptionKind::Timeout)
     }
 
+    /// Adds `utimeout`, or changes its value in place.
+    pub fn with_fine_timeout(mut self, timeout: FineTimeout) -> Self {
+        self.fine_timeout = Some(timeout);
+        self.remember(OptionKind::FineTimeout)
+    }
+
     /// Adds `tsize` in bytes, or changes its value in place. A client that reads asks with 0.
     pub fn with_transfer_size(mut self, bytes: u64) -> Self {
-        self.transfer_size = Some(bytes);
+        self.transfer_size = bytes;
         self.remember(OptionKind::TransferSize)
+    }
+
+    /// Adds `rollover`, or changes its value in place.
+    pub fn with_rollover(mut self, rollover: Rollover) -> Self {
+        self.rollover = Some(rollover);
+        self.remember(OptionKind::Rollover)
+    }
+
+    /// Adds `msftwindow`, or changes its value in place.
+    pub fn with_msft_window(mut self, window: MsftWindow) -> Self {
+        self.msft_window = Some(window);
+        self.remember(OptionKind::MsftWindow)
     }
 
     /// The value of `blksize`, if present.
     pub fn block_size(&self) -> Option<BlockSize> {
         self.block_size
+    }
+
+    /// The value of `blksize2`, if present.
+    pub fn block_size2(&self) -> Option<BlockSize> {
+        self.block_size2
     }
 
     /// The value of `windowsize`, if present.
@@ -201,9 +205,29 @@ impl Options {
         self.timeout
     }
 
+    /// The value of `utimeout`, if present.
+    pub fn fine_timeout(&self) -> Option<FineTimeout> {
+        self.fine_timeout
+    }
+
+    /// The retransmission interval, by `timeout` or `utimeout`.
+    pub fn interval(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from).or(self.fine_timeout.map(Duration::from))
+    }
+
     /// The value of `tsize` in bytes, if present.
     pub fn transfer_size(&self) -> Option<u64> {
-        self.transfer_size
+        self.contains(OptionKind::TransferSize).then_some(self.transfer_size)
+    }
+
+    /// The value of `rollover`, if present.
+    pub fn rollover(&self) -> Option<Rollover> {
+        self.rollover
+    }
+
+    /// The value of `msftwindow`, if present.
+    pub fn msft_window(&self) -> Option<MsftWindow> {
+        self.msft_window
     }
 
     /// Whether no option is present.
@@ -221,9 +245,16 @@ impl Options {
         self.order.iter().flatten().filter_map(|&kind| {
             let value = match kind {
                 OptionKind::BlockSize => self.block_size?.get().into(),
+                OptionKind::BlockSize2 => self.block_size2?.get().into(),
                 OptionKind::Timeout => self.timeout?.seconds().into(),
-                OptionKind::TransferSize => self.transfer_size?,
+                OptionKind::FineTimeout => self.fine_timeout?.micros().into(),
+                OptionKind::TransferSize => self.transfer_size,
                 OptionKind::WindowSize => self.window_size?.get().into(),
+                OptionKind::Rollover => match self.rollover? {
+                    Rollover::ToZero => 0,
+                    Rollover::ToOne => 1,
+                },
+                OptionKind::MsftWindow => self.msft_window?.magic().into(),
             };
             Some((kind, value))
         })

@@ -18,10 +18,10 @@ use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     arrivals::{Arrivals, Place},
-    burst::Rollover,
     error::{ErrorCode, Failure, Misconduct},
     link::{End, Link, Origin, encode_error, judge_stranger},
     negotiate,
+    numbers::Rollover,
     options::Options,
     rto::Timing,
     session::{Chunk, Ignored, Order, Params, Received, Stats, Status, Summary, Transmit, Verdict},
@@ -441,6 +441,7 @@ impl Receiver {
     fn opened(&mut self, now: Instant, from: SocketAddr, agreed: Options) {
         self.link.peer = from;
         self.link.agree(agreed);
+        self.rollover = agreed.rollover().unwrap_or_default();
         self.link.answered(now);
         self.phase = Phase::Receiving;
     }
@@ -519,10 +520,15 @@ impl Receiver {
         self.flight_over_at = Instant::NEVER;
         self.acknowledged = self.arrivals.base();
         if self.arrivals.is_whole() && !matches!(self.phase, Phase::Lingering { .. }) {
-            let linger = self.link.retransmission.timing().linger(self.params().timeout);
+            let linger = self.link.retransmission.timing().linger(self.params().interval);
             self.phase = Phase::Lingering { until: now + linger };
         }
-        let ack = Packet::Ack { block: self.rollover.on_wire(self.arrivals.base()) };
+        // Where each ACK tells the next window, ours is always the one that was agreed on.
+        let window_size = self.link.params().window_size.get();
+        let next_window =
+            self.link.options.msft_window().map(|_| u8::try_from(window_size).unwrap_or(u8::MAX));
+        let block = self.rollover.on_wire(self.arrivals.base());
+        let ack = Packet::Ack { block, next_window };
         ack.encode(out).map(Transmit::Packet)
     }
 

@@ -4,7 +4,9 @@ use core::{fmt, str::FromStr};
 
 use crate::{
     error::{ErrorCode, Failure},
-    options::{BlockSize, OptionKind, Options, Timeout, WindowSize, parse_decimal},
+    numbers::Rollover,
+    options::{OptionKind, Options, parse_decimal},
+    values::{BlockSize, FineTimeout, MsftWindow, Timeout, WindowSize},
     wire::{Malformed, Opcode, Writer, split_text},
 };
 
@@ -215,25 +217,40 @@ fn parse_options(operation: Operation, mut rest: &[u8]) -> Result<Options, Malfo
 /// A size above what the option's RFC allows is a wish for the largest one; every other value out
 /// of range is no wish at all, and the option is left out of the answer.
 fn ask(options: Options, operation: Operation, kind: OptionKind, value: Option<u64>) -> Options {
-    let size = value.and_then(|value| u32::try_from(value).ok());
-    let size = size.map(|value| u16::try_from(value).unwrap_or(u16::MAX));
-    match kind {
-        OptionKind::BlockSize => size
-            .and_then(|size| BlockSize::new(size.min(BlockSize::MAX.get())).ok())
-            .map(|size| options.with_block_size(size)),
-        OptionKind::WindowSize => size
-            .and_then(|size| WindowSize::new(size).ok())
-            .map(|size| options.with_window_size(size)),
-        OptionKind::Timeout => value
-            .and_then(|value| u8::try_from(value).ok())
-            .and_then(|seconds| Timeout::new(seconds).ok())
-            .map(|timeout| options.with_timeout(timeout)),
-        // RFC 2349: "In Read Request packets, a size of "0" is specified in the request and the
-        // size of the file, in octets, is returned": what a reader writes there does not matter.
-        OptionKind::TransferSize => match operation {
-            Operation::Read => Some(options.with_transfer_size(value.unwrap_or(0))),
-            Operation::Write => value.map(|bytes| options.with_transfer_size(bytes)),
-        },
+    wish(options, operation, kind, value).unwrap_or(options)
+}
+
+fn wish(
+    options: Options,
+    operation: Operation,
+    kind: OptionKind,
+    value: Option<u64>,
+) -> Option<Options> {
+    // RFC 2349: "In Read Request packets, a size of "0" is specified in the request and the size
+    // of the file, in octets, is returned": what a reader writes there does not matter.
+    if kind == OptionKind::TransferSize && operation == Operation::Read {
+        return Some(options.with_transfer_size(value.unwrap_or(0)));
     }
-    .unwrap_or(options)
+    let value = value?;
+    let size = u32::try_from(value).map(|size| u16::try_from(size).unwrap_or(u16::MAX)).ok();
+    let block_size = size.and_then(|size| BlockSize::new(size.min(BlockSize::MAX.get())).ok());
+    Some(match kind {
+        OptionKind::BlockSize => options.with_block_size(block_size?),
+        OptionKind::BlockSize2 => options.with_block_size2(block_size?),
+        OptionKind::WindowSize => options.with_window_size(WindowSize::new(size?).ok()?),
+        OptionKind::Timeout => options.with_timeout(Timeout::new(u8::try_from(value).ok()?).ok()?),
+        OptionKind::FineTimeout => {
+            options.with_fine_timeout(FineTimeout::new(u32::try_from(value).ok()?).ok()?)
+        }
+        OptionKind::TransferSize => options.with_transfer_size(value),
+        OptionKind::Rollover => options.with_rollover(match value {
+            0 => Rollover::ToZero,
+            1 => Rollover::ToOne,
+            _ => return None,
+        }),
+        OptionKind::MsftWindow if value == u64::from(MsftWindow::Asked.magic()) => {
+            options.with_msft_window(MsftWindow::Asked)
+        }
+        OptionKind::MsftWindow => return None,
+    })
 }

@@ -3,8 +3,6 @@
 
 use core::{num::NonZeroU32, time::Duration};
 
-use crate::options::Timeout;
-
 /// How patient a session is. Plain data; times are kept in milliseconds.
 ///
 /// Before the peer has answered: retransmissions after [`opening`](Self::with_opening), twice that,
@@ -70,9 +68,9 @@ impl Timing {
         self
     }
 
-    pub(crate) fn linger(&self, negotiated: Option<Timeout>) -> Duration {
+    pub(crate) fn linger(&self, negotiated: Option<Duration>) -> Duration {
         let linger = Duration::from_millis(self.linger_ms.into());
-        negotiated.map_or(linger, |timeout| interval(timeout).max(linger))
+        negotiated.map_or(linger, |interval| interval.max(linger))
     }
 
     fn opening(&self) -> Duration {
@@ -105,7 +103,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Retransmission {
     timing: Timing,
     /// The interval that both sides know of; a client's wish is not one yet.
-    negotiated: Option<Timeout>,
+    negotiated: Option<Micros>,
     smoothed: Option<Micros>,
     variation: Micros,
     /// The smallest round trip of a whole window.
@@ -136,8 +134,12 @@ impl Retransmission {
     }
 
     /// A `timeout` was agreed on, or none.
-    pub(crate) fn agree(&mut self, negotiated: Option<Timeout>) {
-        self.negotiated = negotiated;
+    pub(crate) fn agree(&mut self, negotiated: Option<Duration>) {
+        self.negotiated = negotiated.map(Micros::from);
+    }
+
+    fn negotiated(&self) -> Option<Duration> {
+        self.negotiated.map(Duration::from)
     }
 
     pub(crate) fn timing(&self) -> &Timing {
@@ -221,12 +223,12 @@ impl Retransmission {
 
     /// How long to wait for an answer to what was just sent.
     pub(crate) fn wait(&self) -> Duration {
-        match (self.proved, self.negotiated) {
+        match (self.proved, self.negotiated()) {
             (false, _) => {
                 let first = self.opening();
                 if self.attempt < self.most() { doubled(first, self.attempt) } else { first }
             }
-            (true, Some(timeout)) => interval(timeout),
+            (true, Some(interval)) => interval,
             (true, None) => {
                 let free = self.uncounted();
                 match self.attempt.checked_sub(free) {
@@ -242,18 +244,18 @@ impl Retransmission {
 
     /// The first interval before the peer has answered.
     fn opening(&self) -> Duration {
-        self.negotiated.map_or(self.timing.opening(), |timeout| interval(timeout).min(PATIENCE))
+        self.negotiated().map_or(self.timing.opening(), |interval| interval.min(PATIENCE))
     }
 
     /// Retransmissions in a row before the end.
     fn most(&self) -> u8 {
-        match (self.proved, self.negotiated) {
+        match (self.proved, self.negotiated()) {
             (false, None) => self.timing.opening_retries,
-            (false, Some(timeout)) => (0..=self.timing.opening_retries)
-                .rfind(|&times| doubled(interval(timeout), times) <= PATIENCE)
+            (false, Some(interval)) => (0..=self.timing.opening_retries)
+                .rfind(|&times| doubled(interval, times) <= PATIENCE)
                 .unwrap_or(0),
-            (true, Some(timeout)) => {
-                let patient = PATIENCE.as_secs().div_ceil(timeout.seconds().into());
+            (true, Some(interval)) => {
+                let patient = PATIENCE.as_micros().div_ceil(interval.as_micros().max(1));
                 self.timing.retries.max(u8::try_from(patient).unwrap_or(u8::MAX))
             }
             (true, None) => self.timing.retries.saturating_add(self.uncounted()),
@@ -312,10 +314,6 @@ const MAX_DOUBLINGS: u8 = 6;
 
 fn doubled(duration: Duration, times: u8) -> Duration {
     duration.saturating_mul(1u32.checked_shl(times.into()).unwrap_or(u32::MAX))
-}
-
-fn interval(timeout: Timeout) -> Duration {
-    Duration::from_secs(timeout.seconds().into())
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -18,7 +18,7 @@
 use core::net::SocketAddr;
 
 use crate::{
-    burst::{Burst, number_from_wire},
+    burst::Burst,
     error::{ErrorCode, Failure, Misconduct},
     link::{End, Link, Origin, encode_error, judge_stranger},
     negotiate,
@@ -26,6 +26,7 @@ use crate::{
     rto::Timing,
     session::{Ignored, Params, Stats, Status, Summary, Transmit, Verdict},
     time::Instant,
+    values::MsftWindow,
     wire::{OptionAck, Packet, SMALL_PACKET, encode_option_ack},
 };
 
@@ -42,6 +43,8 @@ pub struct Sender {
     next: u64,
     /// The highest block that was ever sent.
     high: u64,
+    /// Blocks that may be on their way behind `base`.
+    window: u16,
     flight: Flight,
 }
 
@@ -110,10 +113,12 @@ impl Sender {
     }
 
     fn new(link: Link, phase: Phase, len: Option<u64>) -> Self {
+        let window = link.params().window_size.get();
         Self {
             link,
             phase,
             len,
+            window,
             base: 0,
             next: 1,
             high: 0,
@@ -139,7 +144,9 @@ impl Sender {
             Origin::Stranger => return judge_stranger(from, datagram),
         }
         match Packet::parse(datagram) {
-            Ok(Packet::Ack { block }) => self.handle_ack(now, from, block),
+            Ok(Packet::Ack { block, next_window }) => {
+                self.handle_ack(now, from, block, next_window)
+            }
             Ok(Packet::OptionAck(oack)) => self.handle_option_ack(now, from, oack),
             Ok(Packet::Error { code, message }) => {
                 self.phase = Phase::Over(End::Failed(self.link.peer_error(code)));
@@ -311,20 +318,36 @@ impl Sender {
         Stats { bytes: self.acknowledged(), ..self.link.stats() }
     }
 
-    fn handle_ack<'d>(&mut self, now: Instant, from: SocketAddr, block: u16) -> Verdict<'d> {
-        match self.phase {
+    fn handle_ack<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        block: u16,
+        next_window: Option<u8>,
+    ) -> Verdict<'d> {
+        let verdict = match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
             Phase::Requesting { .. } if block == 0 => {
                 self.link.agree(Options::NONE);
                 self.opened(now, from)
             }
             Phase::Granting { .. } if block == 0 => self.opened(now, from),
-            Phase::Sending => self.acknowledge(now, number_from_wire(block, self.base)),
+            Phase::Sending => {
+                let rollover = self.link.params().rollover;
+                self.acknowledge(now, rollover.block_at(block, self.base))
+            }
             Phase::Requesting { .. }
             | Phase::Granting { .. }
             | Phase::Closing(_)
             | Phase::Over(_) => Verdict::Ignored(Ignored::Unexpected),
+        };
+        if verdict == Verdict::Accepted
+            && let Some(MsftWindow::Granted { most }) = self.link.options.msft_window()
+            && let Some(told) = next_window.filter(|&told| told > 0)
+        {
+            self.window = told.min(most).into();
         }
+        verdict
     }
 
     fn handle_option_ack<'d>(
@@ -352,6 +375,7 @@ impl Sender {
     fn opened<'d>(&mut self, now: Instant, from: SocketAddr) -> Verdict<'d> {
         self.link.peer = from;
         self.link.answered(now);
+        self.window = self.link.params().window_size.get();
         self.phase = Phase::Sending;
         self.begin_window();
         Verdict::Accepted
@@ -391,7 +415,7 @@ impl Sender {
     /// the window again, once, and only when it comes so late that it can be about this window.
     fn acknowledge_again<'d>(&mut self, now: Instant) -> Verdict<'d> {
         self.link.count_duplicate();
-        let windowed = self.link.params().window_size.get() > 1;
+        let windowed = self.window > 1;
         let old_news = self.flight.stale > 0;
         self.flight.stale = self.flight.stale.saturating_sub(1);
         // The opening's round trip is shorter than a window's: it stands in only where nothing
@@ -418,7 +442,7 @@ impl Sender {
     /// The blocks that may be sent now.
     fn plan(&self) -> Option<Burst> {
         let params = self.link.params();
-        let window_end = self.base.saturating_add(params.window_size.get().into());
+        let window_end = self.base.saturating_add(self.window.into());
         let end = self.last_block().map_or(window_end, |last| last.min(window_end));
         let count = end.saturating_add(1).checked_sub(self.next).filter(|&count| count > 0)?;
         let block_size = params.block_size.get();
@@ -432,6 +456,7 @@ impl Sender {
             first: self.next,
             count: u16::try_from(count).unwrap_or(u16::MAX),
             block_size,
+            rollover: params.rollover,
             last_len,
             file_len: None,
         })

@@ -5,7 +5,9 @@ use core::time::Duration;
 use crate::{
     burst::Burst,
     error::{ErrorCode, Failure},
-    options::{BlockSize, Options, Timeout, WindowSize},
+    numbers::Rollover,
+    options::Options,
+    values::{BlockSize, WindowSize},
     wire::Malformed,
 };
 
@@ -88,7 +90,9 @@ pub struct Params {
     /// Blocks of a window.
     pub window_size: WindowSize,
     /// The negotiated retransmission interval; without one it is measured.
-    pub timeout: Option<Timeout>,
+    pub interval: Option<Duration>,
+    /// The block number after 65,535.
+    pub rollover: Rollover,
     /// What the peer said of the file's length in bytes. A hint, not a promise.
     pub transfer_size: Option<u64>,
     /// The options as agreed, in their order.
@@ -98,9 +102,13 @@ pub struct Params {
 impl From<Options> for Params {
     fn from(options: Options) -> Self {
         Self {
-            block_size: options.block_size().unwrap_or(BlockSize::DEFAULT),
+            block_size: options
+                .block_size()
+                .or(options.block_size2())
+                .unwrap_or(BlockSize::DEFAULT),
             window_size: options.window_size().unwrap_or(WindowSize::LOCK_STEP),
-            timeout: options.timeout(),
+            interval: options.interval(),
+            rollover: options.rollover().unwrap_or_default(),
             transfer_size: options.transfer_size(),
             options,
         }

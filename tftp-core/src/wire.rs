@@ -49,6 +49,8 @@ pub enum Packet<'a> {
     Ack {
         /// The low 16 bits of the block's number.
         block: u16,
+        /// The size of the next window, where `msftwindow` was agreed on: one byte more.
+        next_window: Option<u8>,
     },
     /// ERROR: the sender has ended the transfer.
     Error {
@@ -95,8 +97,8 @@ impl<'a> Packet<'a> {
     /// Reads a datagram.
     ///
     /// Lenient where real peers are sloppy and nothing is lost by it: NULs after a request's mode
-    /// or last option are padding, an ERROR may lack its final NUL, bytes after an ACK's block
-    /// number do not count.
+    /// or last option are padding, an ERROR may lack its final NUL, and of the bytes after an ACK's
+    /// block number only the first counts, where `msftwindow` gives it a meaning.
     ///
     /// # Errors
     /// When the datagram is no TFTP packet.
@@ -106,7 +108,8 @@ impl<'a> Packet<'a> {
             1 => Request::parse(Operation::Read, body).map(Self::Request),
             2 => Request::parse(Operation::Write, body).map(Self::Request),
             3 => split_u16(body).map(|(block, payload)| Self::Data { block, payload }),
-            4 => split_u16(body).map(|(block, _)| Self::Ack { block }),
+            4 => split_u16(body)
+                .map(|(block, rest)| Self::Ack { block, next_window: rest.first().copied() }),
             5 => split_u16(body).map(|(code, text)| Self::Error {
                 code: ErrorCode(code),
                 message: split_text(text).map_or(text, |(message, _)| message),
@@ -130,9 +133,10 @@ impl<'a> Packet<'a> {
                 writer.u16(*block)?;
                 writer.bytes(payload)?;
             }
-            Self::Ack { block } => {
+            Self::Ack { block, next_window } => {
                 writer.u16(Opcode::Ack as u16)?;
                 writer.u16(*block)?;
+                writer.bytes(next_window.as_slice())?;
             }
             Self::Error { code, message } => {
                 writer.u16(Opcode::Error as u16)?;

@@ -83,7 +83,10 @@ fn an_option_value_that_makes_no_sense_is_no_option() {
 #[test]
 fn bytes_behind_an_acks_number_and_an_errors_text_do_not_count() {
     // Windows' boot manager sends the size of the next window behind each ACK.
-    assert_eq!(Packet::parse(b"\0\x04\x01\x02\x10"), Ok(Packet::Ack { block: 0x0102 }));
+    assert_eq!(
+        Packet::parse(b"\0\x04\x01\x02\x10"),
+        Ok(Packet::Ack { block: 0x0102, next_window: Some(0x10) })
+    );
     let error = Packet::Error { code: ErrorCode(1), message: b"no" };
     assert_eq!(Packet::parse(b"\0\x05\0\x01no\0junk"), Ok(error));
 }
@@ -123,7 +126,7 @@ fn a_packet_that_does_not_fit_is_not_written() {
     let mut out = [0; 4];
     assert_eq!(Packet::Data { block: 1, payload: b"x" }.encode(&mut out), None);
     assert_eq!(Packet::Data { block: 1, payload: b"" }.encode(&mut out), Some(4));
-    assert_eq!(Packet::Ack { block: 1 }.encode(&mut out[..3]), None);
+    assert_eq!(Packet::Ack { block: 1, next_window: None }.encode(&mut out[..3]), None);
     let nul = Packet::Error { code: ErrorCode(0), message: b"a\0b" };
     assert_eq!(nul.encode(&mut [0; 64]), None);
 }

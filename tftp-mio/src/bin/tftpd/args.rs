@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{ArgAction, Parser, ValueEnum};
-use tftp_core::{BlockSize, Limits, Timing, WindowSize};
+use tftp_core::{BlockSize, Limits, OptionKind, OptionSet, Timing, WindowSize};
 use tftp_mio::{server::Config, storage::WritePolicy};
 
 /// The port of TFTP (RFC 1350 section 4).
@@ -41,6 +41,14 @@ pub(crate) struct Args {
     /// Largest window granted, 1 to 65535
     #[arg(long, value_name = "BLOCKS", default_value = "64", value_parser = window_size)]
     max_windowsize: WindowSize,
+
+    /// Never negotiate this option, repeatable
+    #[arg(long, value_name = "OPTION", value_parser = option_kind)]
+    refuse: Vec<OptionKind>,
+
+    /// Negotiate this option too, repeatable: utimeout, blksize2, rollover, msftwindow
+    #[arg(long, value_name = "OPTION", value_parser = option_kind)]
+    offer: Vec<OptionKind>,
 
     /// Ceiling of the measured time-out, in seconds
     #[arg(long, value_name = "SECS", default_value = "1", value_parser = seconds)]
@@ -85,10 +93,16 @@ impl Args {
         }
     }
 
+    fn options(&self) -> OptionSet {
+        let offered = self.offer.iter().copied().fold(OptionSet::STANDARD, OptionSet::with);
+        self.refuse.iter().copied().fold(offered, OptionSet::without)
+    }
+
     pub(crate) fn config(&self) -> Config {
         let mut config = Config {
             ports: self.ports.clone(),
             limits: Limits {
+                options: self.options(),
                 max_block_size: self.max_blksize,
                 max_window_size: self.max_windowsize,
                 ..Limits::default()
@@ -133,6 +147,13 @@ fn block_size(text: &str) -> Result<BlockSize, String> {
 fn window_size(text: &str) -> Result<WindowSize, String> {
     let blocks = text.parse().map_err(|_| "use a number from 1 to 65535")?;
     WindowSize::new(blocks).map_err(|error| error.to_string())
+}
+
+fn option_kind(text: &str) -> Result<OptionKind, String> {
+    OptionKind::from_name(text.as_bytes()).ok_or_else(|| {
+        let names = OptionKind::ALL.map(OptionKind::name).join(", ");
+        format!("the options are {names}")
+    })
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
