@@ -22,7 +22,10 @@ pub(crate) struct Args {
     #[arg(default_value = ".")]
     pub(crate) root: PathBuf,
 
-    /// Address to take requests on, repeatable: [v6]:port, v4:port, or an address (port 69)
+    // As a doc comment, rustdoc would take `[v6]` for a link.
+    #[arg(
+        help = "Address to take requests on, repeatable: v4:port, [v6]:port, or without a port (69)"
+    )]
     #[arg(short, long, value_name = "ADDR[:PORT]", value_parser = listen_address)]
     listen: Vec<SocketAddr>,
 
