@@ -88,8 +88,12 @@ impl Reception {
         sessions: &mut Sessions,
     ) {
         let fingerprint = self.fingerprints.hash_one(arrival.datagram);
-        match sessions.known(arrival.from, fingerprint) {
+        match sessions.known(now, arrival.from, fingerprint) {
             Known::Same(session) => return sessions.handle_repeated_request(now, session),
+            Known::Begun => {
+                tracing::debug!(peer = %arrival.from, "request doubled");
+                return;
+            }
             // PXE ROMs use their port again after an abort that was lost.
             Known::Unanswered(session) => sessions.drop_replaced(session),
             Known::No => {}

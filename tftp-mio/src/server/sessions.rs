@@ -29,6 +29,10 @@ use crate::{
 /// Datagrams that one transfer may take before the others have their turn.
 const TURN: usize = 64;
 
+/// A request that comes again this soon is the same one, sent twice or doubled on the way, even if
+/// its transfer has begun meanwhile. Later it is from a client that begins anew.
+const DUPLICATE: Duration = Duration::from_secs(1);
+
 pub(crate) struct Sessions {
     registry: Registry,
     ports: Ports,
@@ -50,6 +54,8 @@ pub(crate) enum Known {
     No,
     /// It has sent the very same request, and not acknowledged the answer.
     Same(usize),
+    /// It has sent the very same request a moment ago, and the transfer has begun.
+    Begun,
     /// It has sent another request, and not acknowledged the answer.
     Unanswered(usize),
 }
@@ -70,13 +76,15 @@ impl Sessions {
         })
     }
 
-    pub(crate) fn known(&self, peer: SocketAddr, fingerprint: u64) -> Known {
+    pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u64) -> Known {
         let Some(&key) = self.by_peer.get(&peer) else { return Known::No };
-        match self.slots.get(key) {
-            Some(session) if session.transfer.is_proved() => Known::No,
-            Some(session) if session.about.fingerprint == fingerprint => Known::Same(key),
-            Some(_) => Known::Unanswered(key),
-            None => Known::No,
+        let Some(session) = self.slots.get(key) else { return Known::No };
+        let same = session.about.fingerprint == fingerprint;
+        match (session.transfer.is_proved(), same) {
+            (false, true) => Known::Same(key),
+            (false, false) => Known::Unanswered(key),
+            (true, true) if now < session.about.began + DUPLICATE => Known::Begun,
+            (true, _) => Known::No,
         }
     }
 
