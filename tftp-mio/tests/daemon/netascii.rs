@@ -180,7 +180,7 @@ fn blocks_of_an_upload_are_decoded_in_their_order_only() {
         peer.send(data(number, blocks[usize::from(number) - 1]));
     }
     peer.send(data(5, b""));
-    peer.expect_next(ack(5));
+    peer.expect_ack(5);
     let stored = fs::read(server.root().join("new")).expect("the upload");
     assert_eq!(stored, b"1234567\n1234567\r\n\r\n12345678");
     server.stop();
@@ -201,7 +201,7 @@ fn a_long_text_is_stored_whole() {
             number += 1;
             peer.send(data(number, block));
         }
-        peer.expect(ack(number));
+        peer.expect_ack(number);
     }
     assert!(fs::read(server.root().join("new")).expect("the upload") == text);
     server.stop();

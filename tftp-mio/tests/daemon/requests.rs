@@ -163,6 +163,7 @@ fn a_read_request_that_comes_twice_at_once_is_one_transfer() {
     let request = rrq("file", &[("timeout", "5")]);
     peer.ask(&request);
     peer.send_to(&request, server.address());
+    Peer::of(&server).expect_nothing();
     peer.expect(oack(&[("timeout", "5")]));
     // Had the second request opened a session, its OACK would come before this DATA.
     peer.send(ack(0));
@@ -204,6 +205,7 @@ fn a_write_request_that_comes_twice_is_one_upload_and_never_finds_its_file_exist
     peer.ask(&request);
     peer.send_to(&request, server.address());
     peer.send_to(&request, server.address());
+    Peer::of(&server).expect_nothing();
     peer.expect_next(oack(&[("timeout", "5")]));
     peer.send(data(1, "content"));
     peer.expect(ack(1));
@@ -276,14 +278,14 @@ fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
     let server = server();
     fs::write(server.root().join("other"), "other").expect("a file to serve");
     let mut peer = Peer::of(&server);
-    peer.ask(rrq("file", &[("timeout", "2")]));
-    peer.expect_next(oack(&[("timeout", "2")]));
+    peer.ask(rrq("file", &[("timeout", "1")]));
+    peer.expect_next(oack(&[("timeout", "1")]));
     let abandoned = peer.tid();
-    peer.ask(rrq("other", &[("timeout", "3")]));
-    peer.expect_next(oack(&[("timeout", "3")]));
+    peer.ask(rrq("other", &[("timeout", "9")]));
+    peer.expect_next(oack(&[("timeout", "9")]));
     assert_ne!(peer.tid(), abandoned);
     // Not even after its interval does the first say anything more.
-    assert_eq!(peer.receive_within(Duration::from_millis(2500)), None);
+    assert_eq!(peer.receive_within(Duration::from_millis(1500)), None);
     peer.send(ack(0));
     peer.expect(data(1, "other"));
     peer.send(ack(1));
