@@ -95,7 +95,7 @@ impl Reception {
                 return;
             }
             // PXE ROMs use their port again after an abort that was lost.
-            Known::Unanswered(session) => sessions.drop_replaced(session),
+            Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
         let (socket, port) = match sessions.open_port(arrival.to, arrival.from) {

@@ -146,9 +146,9 @@ impl Sessions {
     }
 
     /// Drops a session whose peer has sent another request instead of an answer.
-    pub(crate) fn drop_replaced(&mut self, key: usize) {
-        if let Some(session) = self.slots.get(key) {
-            tracing::debug!(peer = %session.about.peer, "replaced by another request");
+    pub(crate) fn drop_replaced(&mut self, now: Instant, key: usize) {
+        if let Some(session) = self.slots.get_mut(key) {
+            report::transfer_ended(now, session);
             self.remove(key);
         }
     }

@@ -289,6 +289,8 @@ fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
     peer.send(ack(0));
     peer.expect(data(1, "other"));
     peer.send(ack(1));
+    let line = server.log_line("name=\"file\"");
+    assert!(line.contains("outcome=\"replaced\""), "{line}");
     server.stop();
 }
 
