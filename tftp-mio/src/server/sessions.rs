@@ -14,7 +14,7 @@ use slab::Slab;
 use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
-    finisher::Finisher,
+    finisher::{Finished, Finisher},
     ports::{NoPort, Ports},
     report,
     session::{About, Session},
@@ -193,12 +193,16 @@ impl Sessions {
     /// Takes the results of uploads that were made durable.
     pub(crate) fn handle_finished(&mut self, now: Instant) {
         while let Some(finished) = self.finisher.poll() {
-            let key = finished.session;
-            let current = |session: &&mut Session| session.serial == finished.serial;
-            if let Some(session) = self.slots.get_mut(key).filter(current) {
-                session.transfer.finished(finished.result);
-                self.carry_on(now, key);
-            }
+            self.handle_result(now, finished);
+        }
+    }
+
+    fn handle_result(&mut self, now: Instant, finished: Finished) {
+        let key = finished.session;
+        let current = |session: &&mut Session| session.serial == finished.serial;
+        if let Some(session) = self.slots.get_mut(key).filter(current) {
+            session.transfer.finished(finished.result);
+            self.carry_on(now, key);
         }
     }
 
@@ -222,7 +226,8 @@ impl Sessions {
         self.slots.iter().any(|(_, session)| !session.reported)
     }
 
-    /// Ends every transfer that still moves with an ERROR.
+    /// Ends every transfer that still moves with an ERROR. An upload that is whole is stored all the
+    /// same, and its client told so.
     pub(crate) fn abort_all(&mut self, now: Instant, text: &'static str) {
         let running: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
         for key in running {
@@ -230,6 +235,10 @@ impl Sessions {
                 session.transfer.abort(ErrorCode::NOT_DEFINED, text);
             }
             self.carry_on(now, key);
+        }
+        while self.slots.iter().any(|(_, session)| session.transfer.is_finishing()) {
+            let Some(finished) = self.finisher.wait() else { return };
+            self.handle_result(now, finished);
         }
     }
 
