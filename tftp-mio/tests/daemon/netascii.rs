@@ -103,6 +103,26 @@ fn a_retransmission_behind_a_split_pair_is_of_the_same_bytes() {
     server.stop();
 }
 
+/// Once a window is acknowledged whole, what is sent again begins in the middle of the text.
+#[test]
+fn a_retransmission_in_a_later_window_is_of_the_same_bytes() {
+    let server = serving(b"1234567\n1234567\r1234567\n1234567\rend");
+    let options = [("blksize", "8"), ("windowsize", "2"), ("timeout", "5")];
+    let mut peer = ask(&server, 1, &options);
+    peer.send(ack(0));
+    peer.expect_next(data(1, b"1234567\r"));
+    peer.expect_next(data(2, b"\n1234567"));
+    peer.send(ack(2));
+    peer.expect_next(data(3, b"\r\x00123456"));
+    peer.expect_next(data(4, b"7\r\n12345"));
+    peer.send(ack(3));
+    peer.expect_next(data(4, b"7\r\n12345"));
+    peer.expect_next(data(5, b"67\r\0end"));
+    peer.send(ack(5));
+    peer.expect_nothing();
+    server.stop();
+}
+
 #[test]
 fn the_timer_repeats_the_same_bytes() {
     let server = serving(b"1234567\n1234567\rend");
