@@ -157,13 +157,21 @@ impl Transfer {
     pub(crate) fn abort(&mut self, code: ErrorCode, text: &'static str) {
         match &mut self.half {
             Half::Sending { machine, .. } => machine.abort(code, text),
-            Half::Receiving { machine, storing } => {
-                machine.abort(code, text);
-                if let Storing::Open(_) = storing {
+            Half::Receiving { machine, storing } => match storing {
+                Storing::Open(_) => {
+                    machine.abort(code, text);
                     *storing = Storing::Over;
                 }
-            }
+                // The file is whole, and will have its name: to tell anything else would be wrong.
+                Storing::Finishing => {}
+                Storing::Over => machine.abort(code, text),
+            },
         }
+    }
+
+    /// Whether an upload is whole and being stored.
+    pub(crate) fn is_finishing(&self) -> bool {
+        matches!(self.half, Half::Receiving { storing: Storing::Finishing, .. })
     }
 
     /// Lets an upload go that has failed, so that nothing is left of it once its peer is told.

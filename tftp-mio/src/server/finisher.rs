@@ -64,6 +64,11 @@ impl Finisher {
         }
     }
 
+    /// Waits for the next result; `None` when there will be none.
+    pub(crate) fn wait(&self) -> Option<Finished> {
+        self.results.recv().ok()
+    }
+
     /// The next result that is there.
     pub(crate) fn poll(&self) -> Option<Finished> {
         self.results.try_recv().ok()

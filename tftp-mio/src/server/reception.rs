@@ -90,8 +90,12 @@ impl Reception {
         let fingerprint = self.fingerprints.hash_one(arrival.datagram);
         match sessions.known(now, arrival.from, fingerprint) {
             Known::Same(session) => return sessions.handle_repeated_request(now, session),
+            Known::Begun => {
+                tracing::debug!(peer = %arrival.from, "request doubled");
+                return;
+            }
             // PXE ROMs use their port again after an abort that was lost.
-            Known::Unanswered(session) => sessions.drop_replaced(session),
+            Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
         let (socket, port) = match sessions.open_port(arrival.to, arrival.from) {

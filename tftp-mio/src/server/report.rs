@@ -64,7 +64,7 @@ fn outcome(session: &Session) -> (&'static str, String) {
             ("timed out", failure.to_string())
         }
         Status::Failed(failure) => ("failed", failure.to_string()),
-        Status::Opening | Status::Active(_) => ("failed", "stopped".into()),
+        Status::Opening | Status::Active(_) => ("replaced", "by another request".into()),
     }
 }
 

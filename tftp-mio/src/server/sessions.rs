@@ -14,7 +14,7 @@ use slab::Slab;
 use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
-    finisher::Finisher,
+    finisher::{Finished, Finisher},
     ports::{NoPort, Ports},
     report,
     session::{About, Session},
@@ -29,8 +29,9 @@ use crate::{
 /// Datagrams that one transfer may take before the others have their turn.
 const TURN: usize = 64;
 
-/// How long after a transfer began its own request may still arrive.
-const REORDERED: Duration = Duration::from_secs(1);
+/// A request that comes again this soon is the same one, sent twice or doubled on the way, even if
+/// its transfer has begun meanwhile. Later it is from a client that begins anew.
+const DUPLICATE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Sessions {
     registry: Registry,
@@ -51,8 +52,10 @@ pub(crate) struct Sessions {
 pub(crate) enum Known {
     /// It has no transfer whose answer is still open.
     No,
-    /// It has sent the very same request, and this is that one once more.
+    /// It has sent the very same request, and not acknowledged the answer.
     Same(usize),
+    /// It has sent the very same request a moment ago, and the transfer has begun.
+    Begun,
     /// It has sent another request, and not acknowledged the answer.
     Unanswered(usize),
 }
@@ -77,15 +80,13 @@ impl Sessions {
         let Some(&key) = self.by_peer.get(&peer) else { return Known::No };
         let Some(session) = self.slots.get(key) else { return Known::No };
         let same = session.about.fingerprint == fingerprint;
-        let open = !session.transfer.is_proved();
-        // Two sockets keep no order between them: this one may have been sent before the peer's
-        // answer. A client that was restarted meanwhile is not as quick.
-        let late = !session.reported && now < session.about.began + REORDERED;
-        match (same, open) {
-            (true, true) => Known::Same(key),
-            (true, false) if late => Known::Same(key),
-            (false, true) => Known::Unanswered(key),
-            (_, false) => Known::No,
+        match (session.transfer.is_proved(), same) {
+            (false, true) => Known::Same(key),
+            (false, false) => Known::Unanswered(key),
+            (true, true) if !session.reported && now < session.about.began + DUPLICATE => {
+                Known::Begun
+            }
+            (true, _) => Known::No,
         }
     }
 
@@ -147,9 +148,9 @@ impl Sessions {
     }
 
     /// Drops a session whose peer has sent another request instead of an answer.
-    pub(crate) fn drop_replaced(&mut self, key: usize) {
-        if let Some(session) = self.slots.get(key) {
-            tracing::debug!(peer = %session.about.peer, "replaced by another request");
+    pub(crate) fn drop_replaced(&mut self, now: Instant, key: usize) {
+        if let Some(session) = self.slots.get_mut(key) {
+            report::transfer_ended(now, session);
             self.remove(key);
         }
     }
@@ -194,12 +195,16 @@ impl Sessions {
     /// Takes the results of uploads that were made durable.
     pub(crate) fn handle_finished(&mut self, now: Instant) {
         while let Some(finished) = self.finisher.poll() {
-            let key = finished.session;
-            let current = |session: &&mut Session| session.serial == finished.serial;
-            if let Some(session) = self.slots.get_mut(key).filter(current) {
-                session.transfer.finished(finished.result);
-                self.carry_on(now, key);
-            }
+            self.handle_result(now, finished);
+        }
+    }
+
+    fn handle_result(&mut self, now: Instant, finished: Finished) {
+        let key = finished.session;
+        let current = |session: &&mut Session| session.serial == finished.serial;
+        if let Some(session) = self.slots.get_mut(key).filter(current) {
+            session.transfer.finished(finished.result);
+            self.carry_on(now, key);
         }
     }
 
@@ -223,7 +228,8 @@ impl Sessions {
         self.slots.iter().any(|(_, session)| !session.reported)
     }
 
-    /// Ends every transfer that still moves with an ERROR.
+    /// Ends every transfer that still moves with an ERROR. An upload that is whole is stored all the
+    /// same, and its client told so.
     pub(crate) fn abort_all(&mut self, now: Instant, text: &'static str) {
         let running: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
         for key in running {
@@ -231,6 +237,10 @@ impl Sessions {
                 session.transfer.abort(ErrorCode::NOT_DEFINED, text);
             }
             self.carry_on(now, key);
+        }
+        while self.slots.iter().any(|(_, session)| session.transfer.is_finishing()) {
+            let Some(finished) = self.finisher.wait() else { return };
+            self.handle_result(now, finished);
         }
     }
 

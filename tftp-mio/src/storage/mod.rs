@@ -18,7 +18,7 @@ pub use folder::{Folder, WritePolicy};
 pub(crate) use upload::write_all;
 
 /// Where a server's files live. Both calls must return quickly and never block on a device.
-pub trait Storage {
+pub trait Storage: Send {
     /// Opens the file that a read request names.
     ///
     /// # Errors

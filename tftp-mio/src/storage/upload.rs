@@ -51,6 +51,27 @@ impl Upload {
     }
 }
 
+impl Upload {
+    /// Gives the file its name, and fails where that exists by now.
+    fn rename_to_new(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::{
+                fs::{RenameFlags, renameat_with},
+                io::Errno,
+            };
+            let (folder, flags) = (&self.folder, RenameFlags::NOREPLACE);
+            match renameat_with(folder, &self.temporary, folder, &self.target, flags) {
+                // The file system knows no such rename.
+                Err(Errno::INVAL | Errno::NOSYS) => {}
+                renamed => return Ok(renamed?),
+            }
+        }
+        // A link, unlike a plain rename, fails where the name exists.
+        self.folder.hard_link(&self.temporary, &self.folder, &self.target)
+    }
+}
+
 impl Sink for Upload {
     fn seekable(&self) -> bool {
         true
@@ -65,8 +86,7 @@ impl Sink for Upload {
         if self.overwrite {
             self.folder.rename(&self.temporary, &self.folder, &self.target)?;
         } else {
-            // A link, unlike a rename, fails where the name exists by now.
-            self.folder.hard_link(&self.temporary, &self.folder, &self.target)?;
+            self.rename_to_new()?;
         }
         // The name is durable once its folder is.
         self.folder.open(".")?.sync_all()

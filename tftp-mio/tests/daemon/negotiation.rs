@@ -171,9 +171,9 @@ fn an_upload_is_granted_no_window_that_the_receive_buffer_cannot_hold() {
     for number in 1..=window {
         peer.send(data(number, &block));
     }
-    peer.expect(ack(window));
+    peer.expect_ack(window);
     peer.send(data(window + 1, ""));
-    peer.expect(ack(window + 1));
+    peer.expect_ack(window + 1);
     server.stop();
 }
 

@@ -103,6 +103,26 @@ fn a_retransmission_behind_a_split_pair_is_of_the_same_bytes() {
     server.stop();
 }
 
+/// Once a window is acknowledged whole, what is sent again begins in the middle of the text.
+#[test]
+fn a_retransmission_in_a_later_window_is_of_the_same_bytes() {
+    let server = serving(b"1234567\n1234567\r1234567\n1234567\rend");
+    let options = [("blksize", "8"), ("windowsize", "2"), ("timeout", "5")];
+    let mut peer = ask(&server, 1, &options);
+    peer.send(ack(0));
+    peer.expect_next(data(1, b"1234567\r"));
+    peer.expect_next(data(2, b"\n1234567"));
+    peer.send(ack(2));
+    peer.expect_next(data(3, b"\r\x00123456"));
+    peer.expect_next(data(4, b"7\r\n12345"));
+    peer.send(ack(3));
+    peer.expect_next(data(4, b"7\r\n12345"));
+    peer.expect_next(data(5, b"67\r\0end"));
+    peer.send(ack(5));
+    peer.expect_nothing();
+    server.stop();
+}
+
 #[test]
 fn the_timer_repeats_the_same_bytes() {
     let server = serving(b"1234567\n1234567\rend");
@@ -180,7 +200,7 @@ fn blocks_of_an_upload_are_decoded_in_their_order_only() {
         peer.send(data(number, blocks[usize::from(number) - 1]));
     }
     peer.send(data(5, b""));
-    peer.expect_next(ack(5));
+    peer.expect_ack(5);
     let stored = fs::read(server.root().join("new")).expect("the upload");
     assert_eq!(stored, b"1234567\n1234567\r\n\r\n12345678");
     server.stop();
@@ -201,7 +221,7 @@ fn a_long_text_is_stored_whole() {
             number += 1;
             peer.send(data(number, block));
         }
-        peer.expect(ack(number));
+        peer.expect_ack(number);
     }
     assert!(fs::read(server.root().join("new")).expect("the upload") == text);
     server.stop();

@@ -96,6 +96,20 @@ impl Peer {
         assert!(got == expected, "expected {}\n     got {}", shown(expected), shown(&got));
     }
 
+    /// Expects the ACK of this block. One of an earlier block is passed over: on a busy machine the
+    /// server may take a pause of ours for the end of the flight.
+    #[track_caller]
+    pub(crate) fn expect_ack(&mut self, block: u16) {
+        loop {
+            let got = self.receive();
+            match got[..] {
+                [0, 4, high, low] if u16::from_be_bytes([high, low]) == block => return,
+                [0, 4, high, low] if u16::from_be_bytes([high, low]) < block => {}
+                _ => panic!("expected ACK {block}, got {}", shown(&got)),
+            }
+        }
+    }
+
     /// Expects an ERROR with this code and a text as F21 has it, and returns the text.
     #[track_caller]
     pub(crate) fn expect_error(&mut self, code: u8) -> String {
@@ -134,30 +148,32 @@ impl Peer {
     /// The next datagram from anywhere.
     #[track_caller]
     pub(crate) fn receive_from(&self) -> (Vec<u8>, SocketAddr) {
-        let mut buffer = vec![0; 65_535];
-        let (len, from) = self.socket.recv_from(&mut buffer).expect("an answer in time");
-        buffer.truncate(len);
-        (buffer, from)
+        self.try_receive().expect("an answer in time")
     }
 
     /// The next datagram, if one comes within `time`.
     pub(crate) fn receive_within(&mut self, time: Duration) -> Option<Vec<u8>> {
         self.socket.set_read_timeout(Some(time)).expect("a time-out above zero");
-        let mut buffer = vec![0; 65_535];
-        let received = self.socket.recv_from(&mut buffer);
+        let received = self.try_receive();
         self.socket.set_read_timeout(Some(PATIENCE)).expect("a time-out above zero");
-        match received {
-            Ok((len, from)) => {
-                self.tid.get_or_insert(from);
-                buffer.truncate(len);
-                Some(buffer)
+        let (datagram, from) = received?;
+        self.tid.get_or_insert(from);
+        Some(datagram)
+    }
+
+    fn try_receive(&self) -> Option<(Vec<u8>, SocketAddr)> {
+        let mut buffer = vec![0; 65_535];
+        loop {
+            match self.socket.recv_from(&mut buffer) {
+                Ok((len, from)) => {
+                    buffer.truncate(len);
+                    return Some((buffer, from));
+                }
+                // A child of another test has ended.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => panic!("receive: {error}"),
             }
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
-            {
-                None
-            }
-            Err(error) => panic!("receive: {error}"),
         }
     }
 

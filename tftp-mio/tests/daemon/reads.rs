@@ -249,15 +249,11 @@ fn a_client_that_acknowledges_nothing_is_sent_its_first_packet_and_that_seldom()
     peer.ask(rrq("file", &[]));
     peer.expect_next(data(1, &file[..512]));
     let began = Instant::now();
-    let mut at = Vec::new();
-    while began.elapsed() < Duration::from_millis(3700) {
-        if let Some(packet) = peer.receive_within(Duration::from_millis(200)) {
-            assert_eq!(packet, data(1, &file[..512]));
-            at.push(began.elapsed().as_millis());
-        }
+    for at_least in [900, 2900] {
+        peer.expect_next(data(1, &file[..512]));
+        // A busy machine may be late, and never early.
+        assert!(began.elapsed() >= Duration::from_millis(at_least), "{:?}", began.elapsed());
     }
-    // At 1 and at 3 seconds; a busy machine may be late, and never early.
-    assert!(matches!(at[..], [900..=u128::MAX, 2900..=u128::MAX]), "{at:?}");
     peer.send(error(0, "enough"));
     server.stop();
 }

@@ -164,6 +164,7 @@ fn a_read_request_that_comes_twice_at_once_is_one_transfer() {
     let request = rrq("file", &[("timeout", "5")]);
     peer.ask(&request);
     peer.send_to(&request, server.address());
+    Peer::of(&server).expect_nothing();
     peer.expect(oack(&[("timeout", "5")]));
     peer.send(ack(0));
     peer.expect(data(1, "content"));
@@ -204,6 +205,7 @@ fn a_write_request_that_comes_twice_is_one_upload_and_never_finds_its_file_exist
     peer.ask(&request);
     peer.send_to(&request, server.address());
     peer.send_to(&request, server.address());
+    Peer::of(&server).expect_nothing();
     peer.expect_next(oack(&[("timeout", "5")]));
     peer.send(data(1, "content"));
     peer.expect(ack(1));
@@ -213,22 +215,82 @@ fn a_write_request_that_comes_twice_is_one_upload_and_never_finds_its_file_exist
     assert_eq!(log.matches("name=\"new\"").count(), 1, "{log}");
 }
 
+/// A doubled datagram may arrive when the transfer has long begun.
+#[test]
+fn a_request_that_comes_again_during_its_transfer_is_no_second_transfer() {
+    let server = server();
+    fs::write(server.root().join("long"), content(1000)).expect("a file to serve");
+    let mut peer = Peer::of(&server);
+    let request = rrq("long", &[("timeout", "5")]);
+    peer.ask(&request);
+    peer.expect_next(oack(&[("timeout", "5")]));
+    peer.send(ack(0));
+    peer.expect_next(data(1, &content(1000)[..512]));
+    peer.send_to(&request, server.address());
+    Peer::of(&server).expect_nothing();
+    peer.send(ack(1));
+    peer.expect_next(data(2, &content(1000)[512..]));
+    peer.send(ack(2));
+    peer.expect_nothing();
+
+    let request = wrq("new", &[("timeout", "5")]);
+    peer.ask(&request);
+    peer.expect_next(oack(&[("timeout", "5")]));
+    peer.send(data(1, "content"));
+    peer.expect_next(ack(1));
+    peer.send_to(&request, server.address());
+    peer.expect_nothing();
+    let log = server.stop();
+    assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+}
+
+/// A boot ROM that was switched off and on again uses the same port for the same request.
+#[test]
+fn a_client_that_begins_anew_after_a_while_is_served_anew() {
+    let server = server();
+    fs::write(server.root().join("long"), content(1000)).expect("a file to serve");
+    let mut peer = Peer::of(&server);
+    let request = rrq("long", &[("timeout", "9")]);
+    peer.ask(&request);
+    peer.expect_next(oack(&[("timeout", "9")]));
+    peer.send(ack(0));
+    peer.expect_next(data(1, &content(1000)[..512]));
+    let abandoned = peer.tid();
+    // It asks until it is answered.
+    let answer = loop {
+        peer.ask(&request);
+        if let Some(answer) = peer.receive_within(Duration::from_millis(400)) {
+            break answer;
+        }
+    };
+    assert_eq!(answer, oack(&[("timeout", "9")]));
+    assert_ne!(peer.tid(), abandoned);
+    peer.send(ack(0));
+    peer.expect(data(1, &content(1000)[..512]));
+    peer.send(ack(1));
+    peer.expect(data(2, &content(1000)[512..]));
+    peer.send(ack(2));
+    server.stop();
+}
+
 #[test]
 fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
     let server = server();
     fs::write(server.root().join("other"), "other").expect("a file to serve");
     let mut peer = Peer::of(&server);
-    peer.ask(rrq("file", &[("timeout", "2")]));
-    peer.expect_next(oack(&[("timeout", "2")]));
+    peer.ask(rrq("file", &[("timeout", "1")]));
+    peer.expect_next(oack(&[("timeout", "1")]));
     let abandoned = peer.tid();
-    peer.ask(rrq("other", &[("timeout", "3")]));
-    peer.expect_next(oack(&[("timeout", "3")]));
+    peer.ask(rrq("other", &[("timeout", "9")]));
+    peer.expect_next(oack(&[("timeout", "9")]));
     assert_ne!(peer.tid(), abandoned);
     // Not even after its interval does the first say anything more.
-    assert_eq!(peer.receive_within(Duration::from_millis(2500)), None);
+    assert_eq!(peer.receive_within(Duration::from_millis(1500)), None);
     peer.send(ack(0));
     peer.expect(data(1, "other"));
     peer.send(ack(1));
+    let line = server.log_line("name=\"file\"");
+    assert!(line.contains("outcome=\"replaced\""), "{line}");
     server.stop();
 }
 

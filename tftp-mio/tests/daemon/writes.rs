@@ -184,11 +184,11 @@ fn a_gap_in_a_window_draws_one_ack_of_the_last_block_before_it() {
     for number in [1, 2, 4, 5, 6, 7, 8] {
         peer.send(block(number));
     }
-    peer.expect_next(ack(2));
+    peer.expect_ack(2);
     assert_eq!(peer.receive_within(Duration::from_millis(300)), None);
     // What is behind the gap was kept: the ACK that closes it is of the whole window.
     peer.send(block(3));
-    peer.expect_next(ack(8));
+    peer.expect_ack(8);
     peer.send(data(9, ""));
     peer.expect_next(ack(9));
     assert_eq!(read(&server, "new"), file);
@@ -207,7 +207,7 @@ fn blocks_of_a_window_may_come_in_any_order() {
     for number in [4, 2, 3, 1] {
         peer.send(block(number));
     }
-    peer.expect(ack(4));
+    peer.expect_ack(4);
     peer.send(data(5, ""));
     peer.expect(ack(5));
     assert_eq!(read(&server, "new"), file);
