@@ -9,6 +9,7 @@
 pub mod negotiation;
 pub mod netascii;
 pub mod packet;
+pub mod pair;
 pub mod receiver;
 mod script;
 pub mod sender;
@@ -19,12 +20,13 @@ mod tests {
 
     #[test]
     fn the_corpora_hold() {
-        let targets: [(&str, fn(&[u8])); 5] = [
+        let targets: [(&str, fn(&[u8])); 6] = [
             ("packet", super::packet::check),
             ("negotiation", super::negotiation::check),
             ("netascii", super::netascii::check),
             ("sender", super::sender::check),
             ("receiver", super::receiver::check),
+            ("pair", super::pair::check),
         ];
         for (target, check) in targets {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);

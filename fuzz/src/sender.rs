@@ -107,6 +107,11 @@ impl Driver {
             Verdict::Accepted => {}
             Verdict::PeerError { .. } => assert_eq!(self.sender.poll_timeout(), None),
             Verdict::Stray => assert_eq!(from, STRANGER),
+            // It is remembered which ACKs are still to be expected twice; nothing is sent for it.
+            Verdict::Ignored(Ignored::Duplicate) => {
+                assert_eq!(self.sender.poll_timeout(), before.poll_timeout());
+                assert_eq!(self.sender.acknowledged(), before.acknowledged());
+            }
             Verdict::Ignored(why) => {
                 assert_eq!(self.sender, before, "ignored as {why:?}, yet something changed");
                 assert!(

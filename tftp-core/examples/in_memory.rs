@@ -1,13 +1,23 @@
 //! A whole transfer without a network: both halves, a clock that stands still, and every packet.
 //!
-//! `cargo run -p tftp-core --example in_memory` prints the OACK, ACK 0, three DATA in windows of
-//! two, their ACKs, and `17 bytes arrived`.
+//! `cargo run -p tftp-core --example in_memory` prints
+//!
+//! ```text
+//! server: OACK
+//! client: ACK 0
+//! server: DATA 1, 8 bytes
+//! server: DATA 2, 8 bytes
+//! client: ACK 2
+//! server: DATA 3, 1 bytes
+//! client: ACK 3
+//! 17 bytes arrived, all as they were
+//! ```
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{io::Read as _, net::Ipv4Addr, net::SocketAddr};
 
 use tftp_core::{
-    BlockSize, Instant, Options, Order, Packet, Received, Receiver, SMALL_PACKET, Sender, Timing,
-    Transmit, WindowSize,
+    BlockSize, Instant, Malformed, Options, Order, Packet, Received, Receiver, SMALL_PACKET,
+    Sender, Status, Timing, Transmit, WindowSize,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,12 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(transmit) = sender.poll_transmit(now, &mut out) {
         let (framed, stride) = match transmit {
             Transmit::Burst(burst) => {
-                let mut rest = file.get(usize::try_from(burst.offset())?..).unwrap_or_default();
+                let mut rest = &file[usize::try_from(burst.offset())?..];
                 let mut framed = vec![0; burst.framed_len()];
                 for payload in burst.frame(&mut framed) {
-                    let (bytes, behind) = rest.split_at(payload.len());
-                    payload.copy_from_slice(bytes);
-                    rest = behind;
+                    rest.read_exact(payload)?;
                 }
                 sender.commit(now, burst);
                 (framed, burst.stride())
@@ -42,18 +50,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Transmit::Request => unreachable!("the receiver asked"),
         };
         for datagram in framed.chunks(stride) {
-            println!("server: {:?}", Packet::parse(datagram)?);
+            println!("server: {}", shown(datagram)?);
             if let Received::Data(chunk) = receiver.handle_datagram(now, server, datagram) {
                 assert_eq!(chunk.offset, arrived.len() as u64);
                 arrived.extend_from_slice(chunk.bytes);
             }
         }
         while let Some(Transmit::Packet(len)) = receiver.poll_transmit(now, &mut out) {
-            println!("client: {:?}", Packet::parse(&out[..len])?);
+            println!("client: {}", shown(&out[..len])?);
             let _ = sender.handle_datagram(now, client, &out[..len]);
         }
     }
     assert_eq!(arrived, file);
-    println!("{} bytes arrived: {:?}", arrived.len(), sender.status());
+    assert!(matches!(sender.status(), Status::Done(_)));
+    println!("{} bytes arrived, all as they were", arrived.len());
     Ok(())
+}
+
+fn shown(datagram: &[u8]) -> Result<String, Malformed> {
+    Ok(match Packet::parse(datagram)? {
+        Packet::Data { block, payload } => format!("DATA {block}, {} bytes", payload.len()),
+        Packet::Ack { block } => format!("ACK {block}"),
+        Packet::OptionAck(_) => "OACK".into(),
+        other => format!("{other:?}"),
+    })
 }
