@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn shown(datagram: &[u8]) -> Result<String, Malformed> {
     Ok(match Packet::parse(datagram)? {
         Packet::Data { block, payload } => format!("DATA {block}, {} bytes", payload.len()),
-        Packet::Ack { block } => format!("ACK {block}"),
+        Packet::Ack { block, .. } => format!("ACK {block}"),
         Packet::OptionAck(_) => "OACK".into(),
         other => format!("{other:?}"),
     })
