@@ -16,6 +16,9 @@ use crate::script::{PEER as CLIENT, Script};
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 20_000);
 const TRIP: Duration = Duration::from_millis(1);
 
+/// The byte that makes a receiver give up after a chunk; to the link it is a good one.
+const ABORT: u8 = 0xF8;
+
 /// Events on top of what the input can cause: a bound on livelock.
 const PATIENCE: usize = 4000;
 
@@ -211,7 +214,7 @@ impl Pair<'_> {
                 }
                 self.whole |= chunk.last;
                 assert!(!self.whole || self.copy.iter().all(Option::is_some), "a file with a hole");
-                if self.script.byte() == 0xFF {
+                if self.script.byte() == ABORT {
                     self.is_good = false;
                     receiver.abort(ErrorCode::DISK_FULL, "disk full");
                 }

@@ -106,6 +106,9 @@ impl Driver {
                 assert_eq!(self.receiver, before, "ignored as {why:?}, yet something changed");
             }
         }
+        if from == STRANGER {
+            assert_eq!(self.receiver, before, "a stranger changed something");
+        }
     }
 
     fn write(&mut self, chunk: Chunk<'_>) {

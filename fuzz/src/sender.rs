@@ -120,6 +120,9 @@ impl Driver {
                 );
             }
         }
+        if from == STRANGER {
+            assert_eq!(self.sender, before, "a stranger changed something");
+        }
     }
 
     /// Sends until there is nothing left, or until so many DATA packets have gone.

@@ -46,9 +46,28 @@
 //!          4. arm the timer at poll_timeout(); None = over, drop the session
 //! ```
 //!
-//! Step 3 may wait, for a sync to disk or a cold read: time that passes while an ACK or a plan has
-//! not been polled is nobody's retry. A wrong order costs at most a retransmission, never a
-//! corrupted file. `examples/std_udp.rs` is this loop over blocking sockets.
+//! A new session begins at step 3. `now` is the time of the call, on a clock that never goes back;
+//! [`Instant::NEVER`] at step 4 means that step 3 stopped early. A timer that goes off too soon
+//! changes nothing. Step 3 may wait, for a sync to disk or a cold read: time that passes while an
+//! ACK or a plan has not been polled is nobody's retry. A datagram that could not be sent is as good
+//! as lost on the way. A wrong order costs at most a retransmission, never a corrupted file.
+//!
+//! # Pick a driver
+//!
+//! Four examples are this loop, to be copied; each says in its first lines what it prints.
+//!
+//! - [`in_memory`]: no network and no time, every packet shown.
+//! - [`std_udp`]: blocking sockets of the standard library.
+//! - [`tokio`]: a task a session.
+//! - [`smoltcp`]: an IP stack without an operating system. Blocks go from the file straight into
+//!   its buffers, and while those are full the plan stands.
+//!
+//! A ready one for servers and clients with files on disk is the crate `tftp-mio`.
+//!
+//! [`in_memory`]: https://github.com/tftp-rs/tftp/blob/main/tftp-core/examples/in_memory.rs
+//! [`std_udp`]: https://github.com/tftp-rs/tftp/blob/main/tftp-core/examples/std_udp.rs
+//! [`tokio`]: https://github.com/tftp-rs/tftp/blob/main/tftp-core/examples/tokio.rs
+//! [`smoltcp`]: https://github.com/tftp-rs/tftp/blob/main/tftp-core/examples/smoltcp.rs
 //!
 //! # What a driver must do
 //!
@@ -58,7 +77,10 @@
 //!   tells the peer that the file is safe: sync and rename before, or abort. Afterwards the session
 //!   [lingers](Status::Lingering) to repeat that ACK; the file may be used at once.
 //! - **Commit what it sent, and nothing else.** A [`Burst`] that is not committed comes again. Where
-//!   the socket took only some of its packets, commit [`Burst::first`] of as many.
+//!   the socket took only some of its packets, commit [`Burst::first`] of as many. A buffer need not
+//!   hold a window either: take the first packets that fit, and the rest is planned next.
+//! - **Choose [`Order`]**: chunks of [`Order::Any`] are written at their offset, chunks of
+//!   [`Order::Strict`] can be appended.
 //! - **Say where the file ends** if its length was not known: [`Burst::end_after`]. A file of known
 //!   length that comes up short is an [`abort`](Sender::abort), never a short success.
 //! - **Keep what cannot be read twice.** A plan may name any byte behind
@@ -70,11 +92,48 @@
 //!
 //! # Server and client
 //!
-//! A server reads a request with [`Packet::parse`], asks its policy with [`Limits::answer`], and
-//! answers with [`Sender::reply`] or [`Receiver::reply`]. The same request again is
-//! [`handle_repeated_request`](Sender::handle_repeated_request), not a second session. A client
-//! encodes a [`Request`], opens [`Receiver::request`] or [`Sender::request`], sends the datagram on
-//! every [`Transmit::Request`], and may ask again with [fewer options](Request::fewer).
+//! The first datagram is the caller's. A client encodes it once and sends it at every
+//! [`Transmit::Request`], from a port that nothing else uses; a server, which listens on port 69,
+//! asks its policy what to grant, and opens the session on a new port of its own:
+//!
+//! ```
+//! # use std::net::{Ipv4Addr, SocketAddr};
+//! # use tftp_core::*;
+//! # let (client, server) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)), (Ipv4Addr::LOCALHOST, 69).into());
+//! # let now = Instant::ZERO;
+//! // The client's side.
+//! let options = Options::NONE.with_block_size(BlockSize::new(1428)?).with_transfer_size(0);
+//! let request =
+//!     Request { operation: Operation::Read, filename: b"boot.img", mode: Mode::Octet, options };
+//! let mut datagram = [0; Request::MAX_LEN];
+//! let len = request.encode(&mut datagram)?;
+//! let receiver = Receiver::request(now, server, options, Order::Any, Timing::CLIENT);
+//!
+//! // The server's side, for a file of 100,000 bytes.
+//! let Ok(Packet::Request(request)) = Packet::parse(&datagram[..len]) else {
+//!     panic!("anything else on port 69 is ignored")
+//! };
+//! let mut out = [0; SMALL_PACKET];
+//! match Limits::default().answer(&request, Some(100_000)) {
+//!     Ok(granted) => {
+//!         assert_eq!(granted.to_string(), "blksize=1428 tsize=100000");
+//!         let sender = Sender::reply(now, client, granted, Some(100_000), Timing::SERVER);
+//!     }
+//!     Err(refusal) => {
+//!         let message = refusal.to_string();
+//!         let error = Packet::Error { code: refusal.code(), message: message.as_bytes() };
+//!         let len = error.encode(&mut out); // and send it to the client
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A server keeps its sessions by the peer's address. The same request again from the same peer is
+//! [`handle_repeated_request`](Sender::handle_repeated_request), not a second session. A client that
+//! is refused, or not answered, may ask again with [fewer options](Request::fewer), from a new port.
+//! What a [`Params::transfer_size`] announces is a hint. In netascii the driver passes the file
+//! through [`netascii`] on its way in or out, with an unknown length and [`Order::Strict`]; offsets
+//! are then those of the encoded bytes.
 //!
 //! # Sizes
 //!
