@@ -6,51 +6,67 @@ mod netsim;
 use std::{sync::LazyLock, time::Duration};
 
 use netsim::{
-    End, Fate, Habits, Host, Job, Opener, Path, PlainReceiver, Receiving, Sending, Sim, Style,
-    file, options,
+    End, Fate, Host, Job, Opener, Path, PlainReceiver, Receiving, Sending, Sim, Style, file,
+    options,
 };
 
 const BLOCKS: u64 = 501;
 const BLOCK_SIZE: u16 = 512;
 static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| file(500 * usize::from(BLOCK_SIZE) + 100));
 
-/// A fast local network: 0.15 ms there and back, 1 Gbit/s, and a client that takes 3 us a packet.
+/// A fast local network: 0.15 ms there and back, 1 Gbit/s.
 const LOCAL: Path = Path {
     latency: Duration::from_micros(75),
     per_packet: Duration::from_nanos(500),
     per_kilobyte: Duration::from_micros(8),
     ..Path::PLAIN
 };
-const CLIENT: Habits = Habits { cost: Duration::from_micros(3), ..Habits::PROMPT };
+/// What a packet costs the client.
+const COST: Duration = Duration::from_micros(3);
 
 #[test]
 fn costs_a_client_that_acknowledges_every_block_out_of_order_little() {
-    check(|job| PlainReceiver::new(Style::Edk2, &job));
+    check(LOCAL, COST, &[64, 4], |job| PlainReceiver::new(Style::Edk2, &job));
 }
 
 #[test]
 fn costs_a_client_that_acknowledges_once_a_gap_little() {
-    check(|job| PlainReceiver::new(Style::UBoot, &job));
+    check(LOCAL, COST, &[64, 4], |job| PlainReceiver::new(Style::UBoot, &job));
 }
 
 #[test]
 fn costs_our_own_client_little() {
-    check(Receiving::new);
+    check(LOCAL, COST, &[16], Receiving::new);
+}
+
+#[test]
+#[ignore = "many runs: .ci/run runs them in release"]
+fn costs_little_on_other_local_networks() {
+    for micros in [0, 50, 100] {
+        for (per_kilobyte, cost) in [(0, 0), (8, 3), (1, 20), (80, 1), (8, 100)] {
+            println!("one way {micros} us, {per_kilobyte} us/KiB, client {cost} us a packet");
+            let path = Path {
+                latency: Duration::from_micros(micros),
+                per_kilobyte: Duration::from_micros(per_kilobyte),
+                ..LOCAL
+            };
+            let cost = Duration::from_micros(cost);
+            check(path, cost, &[64, 4], |job| PlainReceiver::new(Style::Edk2, &job));
+            check(path, cost, &[64, 4], |job| PlainReceiver::new(Style::UBoot, &job));
+            check(path, cost, &[64, 4], Receiving::new);
+        }
+    }
 }
 
 #[track_caller]
-fn check<R: Host>(client: impl Fn(Job<'static>) -> R) {
-    for window_size in [64, 4] {
+fn check<R: Host>(path: Path, cost: Duration, windows: &[u16], client: impl Fn(Job<'static>) -> R) {
+    for &window_size in windows {
         let job = Job::new(Opener::Receiver, &CONTENT, options(BLOCK_SIZE, window_size));
         let run = |lost| {
-            let sim = Sim::new(Sending::new(job), client(job)).with_habits(CLIENT, 0);
-            let sim = sim.over(LOCAL, lose_data(lost)).run();
-            assert!(
-                sim.sender
-                    .session
-                    .as_ref()
-                    .is_some_and(|it| it.stats().bytes == CONTENT.len() as u64)
-            );
+            let mut sim = Sim::new(Sending::new(job), client(job)).over(path, lose_data(lost));
+            sim.costs = [Duration::ZERO, cost];
+            let sim = sim.run();
+            assert!(sim.sender.is_done(), "{:?}", sim.sender.status());
             (sim.sender.data_sent, sim.time())
         };
         let (sent, lossless) = run(0);
@@ -61,14 +77,15 @@ fn check<R: Host>(client: impl Fn(Job<'static>) -> R) {
             let extra = time.saturating_sub(lossless);
             let is_last = lost == BLOCKS || lost.is_multiple_of(window_size.into());
             let allowed = Duration::from_millis(if is_last { 500 } else { 50 });
-            assert!(sent < 620, "block {lost} of windows of {window_size}: {sent} DATA");
-            assert!(extra < allowed, "block {lost} of windows of {window_size}: {extra:?} more");
+            let what = format!("block {lost} of windows of {window_size}");
+            assert!(sent < 620, "{what}: {sent} DATA, {extra:?} more");
+            assert!(extra < allowed, "{what}: {sent} DATA, {extra:?} more");
             let worst = &mut worst[usize::from(is_last)];
             *worst = (worst.0.max(sent), worst.1.max(extra));
         }
         let [inside, last] = worst;
         println!(
-            "windowsize {window_size}: at most {} DATA and {:?} more; the last of a window: {} and {:?}",
+            "windowsize {window_size:2}: at most {} DATA and {:.1?} more; the last of a window: {} and {:.1?}",
             inside.0, inside.1, last.0, last.1,
         );
     }

@@ -289,14 +289,11 @@ fn networks(most_lost: u64, most_in_a_row: u32) -> impl Strategy<Value = Network
             ..Path::PLAIN
         },
     );
-    let habits = (1u64..8, millis([1, 20]), 0u64..100, 0u64..300).prop_map(
-        |(most_batch, lag, cost, full)| Habits {
-            most_batch,
-            lag,
-            cost: Duration::from_micros(cost),
-            full,
-        },
-    );
+    let habits = (1u64..8, millis([1, 20]), 0u64..300).prop_map(|(most_batch, lag, full)| Habits {
+        most_batch,
+        lag,
+        full,
+    });
     (path, weather, habits, any::<u64>()).prop_map(|(path, weather, habits, seed)| Network {
         path,
         weather,

@@ -39,21 +39,20 @@ fn a_length_found_only_by_reading_ends_the_file_the_same_way() {
 
 #[test]
 fn block_numbers_roll_over() {
-    for blocks in [65_535, 65_536, 65_537, 131_073] {
-        for window_size in [1, 7] {
-            let content = file(blocks * 8 - 3);
-            let sim = Sim::ours(Job::new(Opener::Receiver, &content, options(8, window_size)));
-            let sim = sim.run();
-            sim.assert_complete(&content);
-            assert_eq!(sim.sender.data_sent, blocks as u64);
-        }
+    for (blocks, window_size) in
+        [(65_535, 1), (65_536, 1), (65_537, 1), (65_535, 7), (65_536, 7), (65_537, 7), (131_073, 7)]
+    {
+        let content = file(blocks * 8 - 3);
+        let sim = Sim::ours(Job::new(Opener::Receiver, &content, options(8, window_size))).run();
+        sim.assert_complete(&content);
+        assert_eq!(sim.sender.data_sent, blocks as u64);
     }
 }
 
 #[test]
 fn a_loss_across_the_rollover_is_repaired() {
     let content = file(65_540 * 8 + 5);
-    for lost in 65_530..65_540 {
+    for lost in [65_534, 65_535, 65_536, 65_537] {
         let job = Job::new(Opener::Receiver, &content, options(8, 8));
         let sim = Sim::ours(job).over(Path::PLAIN, lose_data_once(lost)).run();
         sim.assert_complete(&content);

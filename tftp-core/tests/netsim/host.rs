@@ -122,6 +122,11 @@ impl<'a> Sending<'a> {
         self.session.as_ref().map(Sender::status)
     }
 
+    /// The whole file was sent, and acknowledged.
+    pub fn is_done(&self) -> bool {
+        matches!(self.status(), Some(Status::Done(_)))
+    }
+
     fn peer(&self) -> SocketAddr {
         if self.job.opener == Opener::Sender { SERVER } else { CLIENT }
     }

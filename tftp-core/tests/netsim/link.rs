@@ -203,6 +203,9 @@ impl Random {
     }
 
     pub fn duration(&mut self, most: Duration) -> Duration {
+        if most.is_zero() {
+            return most;
+        }
         let nanos = u64::try_from(most.as_nanos()).unwrap();
         Duration::from_nanos(self.below(nanos.saturating_add(1)))
     }

@@ -23,15 +23,12 @@ pub struct Habits {
     pub most_batch: u64,
     /// It comes to its socket at most so late.
     pub lag: Duration,
-    /// Every datagram costs it so much time.
-    pub cost: Duration,
     /// In a thousand sends, its socket is full so often before all was sent.
     pub full: u64,
 }
 
 impl Habits {
-    pub const PROMPT: Self =
-        Self { most_batch: 1, lag: Duration::ZERO, cost: Duration::ZERO, full: 0 };
+    pub const PROMPT: Self = Self { most_batch: 1, lag: Duration::ZERO, full: 0 };
 }
 
 /// A run that exceeds these is a livelock.
@@ -49,6 +46,8 @@ pub struct Sim<'a, S, R> {
     /// When the transfer had ended for both.
     pub finished_at: Option<Instant>,
     pub habits: Habits,
+    /// What each datagram costs the sender and the receiver to handle.
+    pub costs: [Duration; 2],
     pub bounds: Bounds,
     link: link::Link<'a>,
     desks: [Desk; 2],
@@ -98,6 +97,7 @@ impl<'a, S: Host, R: Host> Sim<'a, S, R> {
             now: Instant::ZERO,
             finished_at: None,
             habits: Habits::PROMPT,
+            costs: [Duration::ZERO; 2],
             bounds: Bounds { steps: 2_000_000, time: Duration::from_hours(2) },
             link: link::Link::new(Path::PLAIN, Box::new(|_, _, _| Fate::Deliver)),
             desks: [Desk::default(), Desk::default()],
@@ -139,26 +139,21 @@ impl<'a, S: Host, R: Host> Sim<'a, S, R> {
         self.transmit(End::Sender);
         self.transmit(End::Receiver);
         for _ in 0..self.bounds.steps {
-            let ends = [End::Sender, End::Receiver];
-            let wakes = ends.into_iter().filter_map(|end| self.wakes_at(end));
-            let Some(next) = wakes.chain(self.link.next()).min() else {
+            let (sender, receiver) = (self.wakes_at(End::Sender), self.wakes_at(End::Receiver));
+            let link = self.link.next();
+            let Some(next) = sooner(link, sooner(sender, receiver)) else {
                 return self;
             };
             assert!(next < Instant::NEVER, "deadlock");
             self.now = self.now.max(next);
             let time = self.now.saturating_duration_since(Instant::ZERO);
             assert!(time <= self.bounds.time, "livelock: {time:?}");
-            if self.link.next().is_some_and(|at| at <= self.now) {
+            if link.is_some_and(|at| at <= self.now) {
                 self.arrive();
-                continue;
-            }
-            for end in ends {
-                if self.wakes_at(end).is_some_and(|at| at <= self.now) {
-                    self.act(end);
-                }
-            }
-            if self.finished_at.is_none() && ends.iter().all(|&end| self.host(end).is_finished()) {
-                self.finished_at = Some(self.now);
+            } else if sender.is_some_and(|at| at <= self.now) {
+                self.act(End::Sender);
+            } else {
+                self.act(End::Receiver);
             }
         }
         panic!("livelock: {} steps, {:?}", self.bounds.steps, self.now);
@@ -167,13 +162,14 @@ impl<'a, S: Host, R: Host> Sim<'a, S, R> {
     fn wakes_at(&self, end: End) -> Option<Instant> {
         let desk = &self.desks[end as usize];
         let inbox = (!desk.inbox.is_empty()).then_some(desk.ready_at);
-        [inbox, desk.writable_at, self.host(end).due()].into_iter().flatten().min()
+        sooner(self.host(end).due(), sooner(inbox, desk.writable_at))
     }
 
     fn arrive(&mut self) {
         if let Some((to, bytes)) = self.link.arrive() {
             self.print(to, "gets", &bytes);
-            let ready_at = self.now + self.habits.cost + self.random.duration(self.habits.lag);
+            let ready_at =
+                self.now + self.costs[to as usize] + self.random.duration(self.habits.lag);
             let desk = &mut self.desks[to as usize];
             if desk.inbox.is_empty() {
                 desk.ready_at = ready_at;
@@ -192,11 +188,14 @@ impl<'a, S: Host, R: Host> Sim<'a, S, R> {
                 let Some(datagram) = self.desks[end as usize].inbox.pop_front() else { break };
                 self.host_mut(end).handle(now, &datagram);
             }
-            let pause = self.habits.cost + self.random.duration(self.habits.lag);
+            let pause = self.costs[end as usize] + self.random.duration(self.habits.lag);
             self.desks[end as usize].ready_at = now + pause;
         }
         if self.desks[end as usize].writable_at.is_none_or(|at| at <= now) {
             self.transmit(end);
+        }
+        if self.finished_at.is_none() && self.sender.is_finished() && self.receiver.is_finished() {
+            self.finished_at = Some(now);
         }
     }
 
@@ -207,9 +206,7 @@ impl<'a, S: Host, R: Host> Sim<'a, S, R> {
         let mut out = Vec::new();
         let all = self.host_mut(end).transmit(now, room, &mut out);
         for bytes in out {
-            if self.trace {
-                self.print(end, "sends", &bytes);
-            }
+            self.print(end, "sends", &bytes);
             let fate = self.link.send(now, end, bytes);
             if self.trace && fate != Fate::Deliver {
                 println!("{:>12} {fate:?}", "");
@@ -245,6 +242,13 @@ impl<'a, S: Host, R: Host> Sim<'a, S, R> {
             other => format!("{other:?}"),
         };
         println!("{micros:>9} us {end:?} {verb} {packet}");
+    }
+}
+
+fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
