@@ -26,25 +26,35 @@ struct Cost {
 /// 1 MiB at blksize 1428 and windowsize 16, a round trip of 10 ms, both directions lossy.
 #[test]
 fn loss_costs_little_time_and_few_packets() {
-    figures(20);
+    figures(20, Path::PLAIN);
 }
 
 #[test]
 #[ignore = "takes long without optimisation: .ci/run runs it in release"]
 fn loss_costs_little_time_and_few_packets_in_200_runs() {
-    figures(200);
+    figures(200, Path::PLAIN);
+}
+
+#[test]
+#[ignore = "takes long without optimisation: .ci/run runs it in release"]
+fn loss_costs_as_little_where_packets_take_time() {
+    for mbits in [1000, 100] {
+        println!("{mbits} Mbit/s");
+        let per_kilobyte = Duration::from_micros(8 * 1024 / mbits);
+        figures(200, Path { per_kilobyte, ..Path::PLAIN });
+    }
 }
 
 #[track_caller]
-fn figures(seeds: u64) {
+fn figures(seeds: u64, path: Path) {
     let content = file(1 << 20);
     println!("{:<10} {:<28} {:>8} {:>8} {:>8} {:>8}", "", "", "median", "95 %", "packets", "95 %");
     for opener in [Opener::Receiver, Opener::Sender] {
         let name = if opener == Opener::Receiver { "read" } else { "write" };
-        let cost = |weather| {
+        let cost = |weather: Weather| {
             let job = Job::new(opener, &content, options(1428, 16));
             spread(seeds, |seed| {
-                let sim = Sim::ours(job).over(Path::PLAIN, Weather::script(weather, seed)).run();
+                let sim = Sim::ours(job).over(path, weather.script(seed)).run();
                 sim.assert_received(&content);
                 (sim.time(), sim.packets())
             })
@@ -76,7 +86,7 @@ fn plain_go_back_n_for_comparison() {
         let cost = spread(200, |seed| {
             let receiver = PlainReceiver::new(Style::GoBackN, &job);
             let sim = Sim::new(PlainSender::new(&job), receiver)
-                .over(Path::PLAIN, Weather::script(weather, seed))
+                .over(Path::PLAIN, weather.script(seed))
                 .run();
             assert!(sim.receiver.received == content, "the file is wrong");
             (sim.time(), sim.packets())

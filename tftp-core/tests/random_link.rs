@@ -35,7 +35,6 @@ struct Network {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/random_link.regressions",
         ))),
