@@ -101,7 +101,13 @@ impl Link {
     pub(crate) fn stats(&self) -> Stats {
         let Tally { bytes, blocks, retransmissions, duplicates } = self.tally;
         let round_trip = self.retransmission.smoothed();
-        Stats { bytes, blocks, retransmissions, duplicates, round_trip }
+        Stats {
+            bytes,
+            blocks,
+            retransmissions: retransmissions.into(),
+            duplicates: duplicates.into(),
+            round_trip,
+        }
     }
 
     /// Whether the peer has answered anything yet.
@@ -195,8 +201,9 @@ pub(crate) fn encode_error(code: ErrorCode, text: &str, out: &mut [u8]) -> usize
 pub(crate) struct Tally {
     pub(crate) bytes: u64,
     pub(crate) blocks: u64,
-    pub(crate) retransmissions: u64,
-    pub(crate) duplicates: u64,
+    // Half as wide as what the caller is told: sessions are small.
+    pub(crate) retransmissions: u32,
+    pub(crate) duplicates: u32,
 }
 
 impl PartialEq for Tally {

@@ -76,6 +76,21 @@ struct Flight {
     repeated: bool,
     /// Blocks of earlier flights that may still arrive, and draw one repeated ACK each.
     stale: u16,
+    /// A time-out has made this flight begin: the receiver may have any part of it already.
+    timed_out: bool,
+    /// Blocks up to this one may come twice, because the flight before was begun by a time-out.
+    twice: u64,
+}
+
+impl Flight {
+    const NONE: Self = Self {
+        began: Instant::NEVER,
+        fresh: 0,
+        repeated: false,
+        stale: 0,
+        timed_out: false,
+        twice: 0,
+    };
 }
 
 impl Sender {
@@ -114,16 +129,7 @@ impl Sender {
 
     fn new(link: Link, phase: Phase, len: Option<u64>) -> Self {
         let window = link.params().window_size.get();
-        Self {
-            link,
-            phase,
-            len,
-            window,
-            base: 0,
-            next: 1,
-            high: 0,
-            flight: Flight { began: Instant::NEVER, fresh: 0, repeated: false, stale: 0 },
-        }
+        Self { link, phase, len, window, base: 0, next: 1, high: 0, flight: Flight::NONE }
     }
 
     /// Takes a datagram that arrived. Never fails: what is no business of the session changes
@@ -192,7 +198,10 @@ impl Sender {
                 *due = true;
                 self.link.count_repeat();
             }
-            Phase::Sending if again => self.begin_window(),
+            Phase::Sending if again => {
+                self.begin_window();
+                self.flight.timed_out = true;
+            }
             Phase::Sending if self.all_sent() => self.close(End::Unconfirmed),
             Phase::Sending => self.close(End::Failed(Failure::TimedOut)),
             Phase::Closing(_) | Phase::Over(_) => {}
@@ -220,7 +229,8 @@ impl Sender {
         let repeated = self.high.saturating_add(1).saturating_sub(burst.first).min(count);
         let tally = &mut self.link.tally;
         tally.blocks = tally.blocks.saturating_add(count);
-        tally.retransmissions = tally.retransmissions.saturating_add(repeated);
+        tally.retransmissions =
+            tally.retransmissions.saturating_add(u32::try_from(repeated).unwrap_or(u32::MAX));
         self.next = burst.first.saturating_add(count);
         self.high = self.high.max(self.next.saturating_sub(1));
         if self.plan().is_none() {
@@ -396,13 +406,24 @@ impl Sender {
             self.link.retransmission.measured_window(trip);
         }
         self.link.retransmission.progress();
-        self.base = block;
+        let before = core::mem::replace(&mut self.base, block);
         if Some(block) == self.last_block() {
             self.phase = Phase::Over(End::Done);
+        } else if block <= self.flight.twice {
+            // Drawn by a block that came twice (EDK2, U-Boot): the blocks behind it are on their
+            // way. Were they sent again, they would come twice as well, and so on to the end.
+            self.next = self.next.max(block.saturating_add(1));
+            self.flight.fresh = u64::MAX;
         } else {
             // RFC 7440 section 4: an ACK inside the window means that the blocks behind it are
             // missing; the next window begins right after it. In lock-step there is no inside.
+            let (timed_out, sent) = (self.flight.timed_out, self.next.saturating_sub(1));
             self.begin_window();
+            if timed_out {
+                self.flight.twice = sent;
+                let others = sent.saturating_sub(before).saturating_sub(1);
+                self.flight.stale = u16::try_from(others).unwrap_or(u16::MAX);
+            }
         }
         Verdict::Accepted
     }
@@ -435,7 +456,7 @@ impl Sender {
     fn begin_window(&mut self) {
         self.next = self.base.saturating_add(1);
         let stale = u16::try_from(self.high.saturating_sub(self.base)).unwrap_or(u16::MAX);
-        self.flight = Flight { began: Instant::NEVER, fresh: 0, repeated: false, stale };
+        self.flight = Flight { stale, ..Flight::NONE };
         self.link.overdue_at = Instant::NEVER;
     }
 

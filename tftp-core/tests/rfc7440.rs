@@ -232,6 +232,47 @@ fn a_short_block_is_the_last_and_nothing_behind_it_is_written() {
 }
 
 #[test]
+fn f27_after_a_time_out_a_block_that_comes_twice_draws_itself_no_further_blocks_twice() {
+    let (file, mut session) = reading(4, 200);
+    session.sends(100, &blocks(&file, 8, 1..=4)).wakes(400);
+    session.sends(400, &blocks(&file, 8, 1..=4)).gets(500, ack(3));
+    session.sends(500, &blocks(&file, 8, 4..=7));
+    // Block 4 comes a second time: U-Boot and EDK2 acknowledge it. Blocks 5 to 7 are on their way.
+    session.gets(501, ack(4)).sends(501, &blocks(&file, 8, 8..=8));
+    session.gets(600, ack(8)).sends(600, &blocks(&file, 8, 9..=12));
+    // Without a time-out before it, an ACK inside the window begins the next one.
+    session.gets(700, ack(9)).sends(700, &blocks(&file, 8, 10..=13));
+    session.gets(800, ack(10)).sends(800, &blocks(&file, 8, 11..=14));
+}
+
+#[test]
+fn f27_the_same_where_the_socket_has_not_taken_the_block_a_second_time() {
+    let (file, mut session) = reading(4, 200);
+    session.sends(100, &blocks(&file, 8, 1..=4)).wakes(400);
+    session.sends(400, &blocks(&file, 8, 1..=4)).gets(500, ack(1));
+    let mut out = [0; tftp_core::SMALL_PACKET];
+    let Some(tftp_core::Transmit::Burst(burst)) = session.poll_once(500, &mut out) else {
+        panic!("a window is due");
+    };
+    let first = burst.first(1).expect("one packet");
+    assert_eq!(session.send(500, first), blocks(&file, 8, 2..=2));
+    session.gets(501, ack(3)).sends(501, &blocks(&file, 8, 4..=7));
+}
+
+#[test]
+fn f27_after_a_time_out_every_block_of_the_window_may_draw_the_same_ack() {
+    let (file, mut session) = reading(8, 200);
+    session.sends(100, &blocks(&file, 8, 1..=8)).wakes(400);
+    session.sends(400, &blocks(&file, 8, 1..=8)).gets(500, ack(7));
+    session.sends(500, &blocks(&file, 8, 8..=15));
+    for _ in 2..=8 {
+        session.gets_again(610, ack(7)).is_silent(610);
+    }
+    // One more can only be about the new window.
+    session.gets(611, ack(7)).sends(611, &blocks(&file, 8, 8..=15));
+}
+
+#[test]
 fn a_second_window_may_end_where_it_likes_after_a_gap() {
     let (file, mut session) = reading(8, 8 * 12 + 4);
     session.sends(100, &blocks(&file, 8, 1..=8)).gets(200, ack(5));
