@@ -63,6 +63,16 @@ enum Half {
     Receiving { machine: Receiver, storing: Storing },
 }
 
+/// Calls the method that both machines have by the same name.
+macro_rules! machine {
+    ($half:expr => $method:ident($($argument:expr),*)) => {
+        match $half {
+            Half::Sending { machine, .. } => machine.$method($($argument),*),
+            Half::Receiving { machine, .. } => machine.$method($($argument),*),
+        }
+    };
+}
+
 /// Where received bytes stand.
 enum Storing {
     /// More are expected.
@@ -141,17 +151,11 @@ impl Transfer {
     }
 
     pub(crate) fn handle_repeated_request(&mut self, now: Instant) {
-        match &mut self.half {
-            Half::Sending { machine, .. } => machine.handle_repeated_request(now),
-            Half::Receiving { machine, .. } => machine.handle_repeated_request(now),
-        }
+        machine!(&mut self.half => handle_repeated_request(now))
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        match &mut self.half {
-            Half::Sending { machine, .. } => machine.handle_timeout(now),
-            Half::Receiving { machine, .. } => machine.handle_timeout(now),
-        }
+        machine!(&mut self.half => handle_timeout(now))
     }
 
     pub(crate) fn abort(&mut self, code: ErrorCode, text: &'static str) {
@@ -190,14 +194,11 @@ impl Transfer {
         socket: &UdpSocket,
         scratch: &mut Scratch,
     ) -> Pumped {
-        if let Half::Receiving { storing: Storing::Finishing, .. } = &self.half {
+        if self.is_finishing() {
             return Pumped::Idle;
         }
         loop {
-            let transmit = match &mut self.half {
-                Half::Sending { machine, .. } => machine.poll_transmit(now, &mut scratch.small),
-                Half::Receiving { machine, .. } => machine.poll_transmit(now, &mut scratch.small),
-            };
+            let transmit = machine!(&mut self.half => poll_transmit(now, &mut scratch.small));
             let peer = self.peer();
             let sent = match transmit {
                 None => return Pumped::Idle,
@@ -276,46 +277,30 @@ impl Transfer {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None` when all is over.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match &self.half {
-            Half::Sending { machine, .. } => machine.poll_timeout(),
-            Half::Receiving { storing: Storing::Finishing, .. } => Some(Instant::NEVER),
-            Half::Receiving { machine, .. } => machine.poll_timeout(),
+        if self.is_finishing() {
+            return Some(Instant::NEVER);
         }
+        machine!(&self.half => poll_timeout())
     }
 
     pub(crate) fn status(&self) -> Status {
-        match &self.half {
-            Half::Sending { machine, .. } => machine.status(),
-            Half::Receiving { machine, .. } => machine.status(),
-        }
+        machine!(&self.half => status())
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        match &self.half {
-            Half::Sending { machine, .. } => machine.stats(),
-            Half::Receiving { machine, .. } => machine.stats(),
-        }
+        machine!(&self.half => stats())
     }
 
     pub(crate) fn params(&self) -> Params {
-        match &self.half {
-            Half::Sending { machine, .. } => machine.params(),
-            Half::Receiving { machine, .. } => machine.params(),
-        }
+        machine!(&self.half => params())
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
-        match &self.half {
-            Half::Sending { machine, .. } => machine.peer(),
-            Half::Receiving { machine, .. } => machine.peer(),
-        }
+        machine!(&self.half => peer())
     }
 
     pub(crate) fn is_proved(&self) -> bool {
-        match &self.half {
-            Half::Sending { machine, .. } => machine.is_proved(),
-            Half::Receiving { machine, .. } => machine.is_proved(),
-        }
+        machine!(&self.half => is_proved())
     }
 
     /// Gives the content back, as long as a sink has not been finished.

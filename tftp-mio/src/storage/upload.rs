@@ -49,9 +49,7 @@ impl Upload {
             }
         }
     }
-}
 
-impl Upload {
     /// Gives the file its name, and fails where that exists by now.
     fn rename_to_new(&self) -> io::Result<()> {
         #[cfg(target_os = "linux")]
