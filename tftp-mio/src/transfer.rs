@@ -151,11 +151,11 @@ impl Transfer {
     }
 
     pub(crate) fn handle_repeated_request(&mut self, now: Instant) {
-        machine!(&mut self.half => handle_repeated_request(now))
+        machine!(&mut self.half => handle_repeated_request(now));
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        machine!(&mut self.half => handle_timeout(now))
+        machine!(&mut self.half => handle_timeout(now));
     }
 
     pub(crate) fn abort(&mut self, code: ErrorCode, text: &'static str) {

@@ -83,9 +83,7 @@ impl Sessions {
         match (session.transfer.is_proved(), same) {
             (false, true) => Known::Same(key),
             (false, false) => Known::Unanswered(key),
-            (true, true) if !session.reported && now < session.about.began + DUPLICATE => {
-                Known::Begun
-            }
+            (true, true) if now < session.about.began + DUPLICATE => Known::Begun,
             (true, _) => Known::No,
         }
     }
