@@ -29,6 +29,7 @@ pub fn check(input: &[u8]) {
         now: Instant::ZERO,
         written: BTreeMap::new(),
         whole: false,
+        finished: false,
         before_proof: 0,
     };
     while !script.is_over() {
@@ -45,6 +46,8 @@ struct Driver {
     /// The lengths of the chunks written, by their offset.
     written: BTreeMap<u64, usize>,
     whole: bool,
+    /// The last ACK has left.
+    finished: bool,
     /// Packets sent before the peer has proved its address.
     before_proof: u32,
 }
@@ -169,10 +172,11 @@ impl Driver {
             Status::Opening | Status::Active(_) => assert!(self.receiver.poll_timeout().is_some()),
             Status::Lingering(summary) | Status::Done(summary) => {
                 assert!(self.whole);
+                self.finished = true;
                 assert_eq!(summary.bytes, self.written.values().sum::<usize>() as u64);
             }
             Status::Unconfirmed(_) => panic!("a receiver is never in doubt"),
-            Status::Failed(_) => {}
+            Status::Failed(why) => assert!(!self.finished, "{why} undoes a whole file"),
         }
         if let Some(due) = self.receiver.poll_timeout().filter(|&due| self.now < due) {
             let before = self.receiver.clone();
