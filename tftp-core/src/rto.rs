@@ -188,13 +188,10 @@ impl Retransmission {
 
     /// The peer has shown by a correct answer that it is there.
     pub(crate) fn progress(&mut self) {
-        // An answer that came without a time-out shows that the estimate is long enough, even where
-        // it cannot be measured.
-        self.backed_off = if self.proved && self.attempt > 0 {
-            self.backed_off.saturating_add(self.attempt).min(MAX_DOUBLINGS)
-        } else {
-            0
-        };
+        // What the last answer took is long enough for the next one, even where it cannot be
+        // measured.
+        self.backed_off =
+            if self.proved && self.attempt > 0 { self.attempt.min(MAX_DOUBLINGS) } else { 0 };
         self.proved = true;
         self.attempt = 0;
     }

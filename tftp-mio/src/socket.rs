@@ -40,7 +40,14 @@ pub(crate) struct Arrival<'b> {
 impl Listener {
     /// Listens on `address`. The wildcard `[::]` takes IPv4 as well.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = unbound(address)?;
+        let (address, socket) = match unbound(address) {
+            // The system knows no IPv6: the wildcard then stands for IPv4 alone.
+            Err(_) if address.is_ipv6() && address.ip().is_unspecified() => {
+                let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+                (address, unbound(address)?)
+            }
+            socket => (address, socket?),
+        };
         if address.is_ipv6() {
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
@@ -110,9 +117,11 @@ pub(crate) fn is_broadcast(address: Ipv4Addr) -> bool {
     /// Any port will do: nothing is sent.
     const DISCARD: u16 = 9;
     let probe = SocketAddr::from((address, DISCARD));
-    unbound(probe)
-        .and_then(|socket| socket.connect(&probe.into()))
-        .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    // Of this one the system knows only where it has a route for it.
+    address.is_broadcast()
+        || unbound(probe)
+            .and_then(|socket| socket.connect(&probe.into()))
+            .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Buffers for one batch of datagrams.

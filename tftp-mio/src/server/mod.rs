@@ -76,6 +76,14 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The transfer ports may not be used.
+    #[error("cannot use transfer port {port}: {source}")]
+    Ports {
+        /// The first port of the range.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system gave no poll descriptor or thread.
     #[error("cannot set up the poll loop: {0}")]
     Loop(#[from] io::Error),
@@ -105,6 +113,8 @@ impl Server {
                 Listener::bind(address).map_err(|source| BindError::Listen { address, source })
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let port = *config.ports.start();
+        ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
         let addresses = listeners.iter().map(Listener::address).collect();
         let worker = Worker::new(poll, listeners, config, storage, stopper.clone())?;
         Ok(Self { worker, addresses, stopper })

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr, SocketAddrV6},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
     ops::RangeInclusive,
 };
 
@@ -91,6 +91,17 @@ impl Ports {
     }
 }
 
+/// Whether ports like this one may be used at all.
+///
+/// # Errors
+/// When the system forbids it. That somebody else has the port is no error.
+pub(crate) fn probe(port: u16) -> io::Result<()> {
+    match bind_transfer(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A link-local address of ours has the scope of the peer that reached it.
 fn local_address(local: IpAddr, port: u16, peer: SocketAddr) -> SocketAddr {
     match (local, peer) {
@@ -103,8 +114,6 @@ fn local_address(local: IpAddr, port: u16, peer: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -73,7 +73,7 @@ impl Reception {
                 tracing::debug!(peer = %arrival.from, "no request");
             }
             Err(malformed) => {
-                tracing::info!(peer = %arrival.from, outcome = "refused", reason = %malformed, "request");
+                tracing::debug!(peer = %arrival.from, %malformed, "no request");
                 answer(listener, arrival, ErrorCode::ILLEGAL_OPERATION, &malformed.to_string());
             }
         }
@@ -98,7 +98,7 @@ impl Reception {
             Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
-        let (socket, port) = match sessions.open_port(arrival.to, arrival.from) {
+        let (socket, port) = match sessions.open_port(now, arrival.to, arrival.from) {
             Ok(opened) => opened,
             Err(why) => {
                 let text = format!("server is busy: {why}");

@@ -14,18 +14,22 @@ pub(crate) fn transfer_ended(now: Instant, session: &mut Session) {
     let stats = transfer.stats();
     let elapsed = now.saturating_duration_since(about.began);
     let (outcome, reason) = outcome(session);
+    let reason = match trouble {
+        Some(error) => Some(format!("{}: {error}", reason.unwrap_or_default())),
+        None => reason,
+    };
     tracing::info!(
         peer = %about.peer,
         op = verb(about.operation),
-        name = %Escaped(&about.name),
+        name = %Quoted(Escaped(&about.name)),
         mode = %about.mode,
         bytes = stats.bytes,
         seconds = %format_args!("{:.3}", elapsed.as_secs_f64()),
         rate = %Rate(stats.bytes, elapsed),
-        options = %format_args!("{:?}", transfer.params().options.to_string()),
+        options = %Quoted(transfer.params().options),
         retransmissions = stats.retransmissions,
         outcome,
-        reason = %format_args!("{reason}{}", trouble.map(|error| format!(" ({error})")).unwrap_or_default()),
+        reason = reason.map(|reason| tracing::field::display(Quoted(reason))),
         "transfer"
     );
 }
@@ -35,23 +39,24 @@ pub(crate) fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
     tracing::info!(
         %peer,
         op = verb(request.operation),
-        name = %Escaped(request.filename),
+        name = %Quoted(Escaped(request.filename)),
         mode = %request.mode,
         outcome = "refused",
-        reason = %why.text,
+        reason = %Quoted(&why.text),
         "transfer"
     );
 }
 
 /// How a transfer ended, in one word for machines and a few for people.
-fn outcome(session: &Session) -> (&'static str, String) {
+fn outcome(session: &Session) -> (&'static str, Option<String>) {
     let about = &session.about;
-    let said = about.peer_error.as_ref().map_or_else(String::new, |(code, message)| {
-        format!("error {}: {}", code.0, Escaped(message))
-    });
+    let said = about
+        .peer_error
+        .as_ref()
+        .map(|(code, message)| format!("error {}: {}", code.0, Escaped(message)));
     match session.transfer.status() {
-        Status::Done(_) | Status::Lingering(_) => ("completed", String::new()),
-        Status::Unconfirmed(_) => ("unconfirmed", "the last ACK never came".into()),
+        Status::Done(_) | Status::Lingering(_) => ("completed", None),
+        Status::Unconfirmed(_) => ("unconfirmed", Some("the last ACK never came".into())),
         Status::Failed(Failure::Refused(_))
             if about.operation == Operation::Read && about.asked_size =>
         {
@@ -61,10 +66,10 @@ fn outcome(session: &Session) -> (&'static str, String) {
             ("aborted by client", said)
         }
         Status::Failed(failure @ (Failure::NoAnswer | Failure::TimedOut)) => {
-            ("timed out", failure.to_string())
+            ("timed out", Some(failure.to_string()))
         }
-        Status::Failed(failure) => ("failed", failure.to_string()),
-        Status::Opening | Status::Active(_) => ("replaced", "by another request".into()),
+        Status::Failed(failure) => ("failed", Some(failure.to_string())),
+        Status::Opening | Status::Active(_) => ("replaced", Some("by another request".into())),
     }
 }
 
@@ -75,12 +80,27 @@ fn verb(operation: Operation) -> &'static str {
     }
 }
 
-/// A peer's bytes in quotes, with everything but printable ASCII escaped.
+/// A text in quotes.
+struct Quoted<T>(T);
+
+impl<T: fmt::Display> fmt::Display for Quoted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+/// A peer's bytes, with quotes and everything but printable ASCII escaped, and cut where no name or
+/// text of good faith is as long.
 struct Escaped<'a>(&'a [u8]);
+
+const LONGEST: usize = 512;
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
+        match self.0.get(..LONGEST) {
+            Some(cut) if cut.len() < self.0.len() => write!(f, "{}...", cut.escape_ascii()),
+            _ => write!(f, "{}", self.0.escape_ascii()),
+        }
     }
 }
 

@@ -88,15 +88,17 @@ impl Sessions {
         }
     }
 
-    /// A socket for one more transfer. Uploads that only linger make room where there is none.
+    /// A socket for one more transfer. Where there is none, uploads that only linger make room, then
+    /// the oldest transfer whose peer has proved nothing.
     pub(crate) fn open_port(
         &mut self,
+        now: Instant,
         local: IpAddr,
         peer: SocketAddr,
     ) -> Result<(UdpSocket, u16), NoPort> {
         loop {
             match self.ports.open(local, peer) {
-                Err(_) if self.drop_oldest_lingering() => {}
+                Err(_) if self.make_room(now) => {}
                 result => return result,
             }
         }
@@ -242,14 +244,20 @@ impl Sessions {
         }
     }
 
-    /// Drops the session that has lingered longest, if any lingers.
-    fn drop_oldest_lingering(&mut self) -> bool {
-        let lingering = self.slots.iter().filter(|(_, session)| session.reported);
-        let oldest = lingering.min_by_key(|(_, session)| session.serial).map(|(key, _)| key);
-        if let Some(key) = oldest {
+    /// Drops the session that has lingered longest, or else the oldest unproved one, if any.
+    fn make_room(&mut self, now: Instant) -> bool {
+        let dispensable = self
+            .slots
+            .iter()
+            .filter(|(_, session)| session.reported || !session.transfer.is_proved());
+        let first = dispensable.min_by_key(|(_, session)| (!session.reported, session.serial));
+        let Some((key, session)) = first else { return false };
+        if session.reported {
             self.remove(key);
+        } else {
+            self.drop_replaced(now, key);
         }
-        oldest.is_some()
+        true
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.

@@ -1,6 +1,10 @@
 //! A folder of files: every name is resolved beneath it by the kernel, and only regular files count.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use cap_std::{
     ambient_authority,
@@ -36,6 +40,8 @@ pub struct Folder {
 const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
 const NOT_ALLOWED: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "access denied");
 const NO_FILE: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "not a regular file");
+const NO_FOLDER: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "no such folder");
+const NO_SPACE: Denied = Denied::new(ErrorCode::DISK_FULL, "no space left");
 const BUSY: Denied = Denied::new(ErrorCode::NOT_DEFINED, "server is busy, try again");
 
 impl Folder {
@@ -45,6 +51,16 @@ impl Folder {
     /// When it cannot be opened or is no folder.
     pub fn open(root: &Path, write: WritePolicy) -> io::Result<Self> {
         Ok(Self { root: Dir::open_ambient_dir(root, ambient_authority())?, write })
+    }
+
+    /// Where an upload goes: through a link to what it stands for, which must be inside as well.
+    fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
+        match self.root.symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => {
+                self.root.canonicalize(&path).map_err(|error| denied(&error))
+            }
+            _ => Ok(path),
+        }
     }
 
     fn open_regular(&self, name: &[u8]) -> Result<RegularFile, Denied> {
@@ -78,7 +94,7 @@ impl Storage for Folder {
         Ok(Box::new(file))
     }
 
-    fn create(&self, name: &[u8], _announced: Option<u64>) -> Result<Box<dyn Sink>, Denied> {
+    fn create(&self, name: &[u8], announced: Option<u64>) -> Result<Box<dyn Sink>, Denied> {
         let overwrite = match self.write {
             WritePolicy::Never => {
                 return Err(Denied::new(
@@ -89,7 +105,7 @@ impl Storage for Folder {
             WritePolicy::Create => false,
             WritePolicy::Overwrite => true,
         };
-        let path = name::to_path(name).ok_or(NO_FILE)?;
+        let path = self.target(name::to_path(name).ok_or(NO_FILE)?)?;
         let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
             return Err(NO_FILE);
         };
@@ -101,7 +117,11 @@ impl Storage for Folder {
         } else {
             self.root.open_dir(parent)
         }
-        .map_err(|error| denied(&error))?;
+        .map_err(|error| match denied(&error) {
+            refusal if refusal == NOT_FOUND => NO_FOLDER,
+            refusal => refusal,
+        })?;
+        let mut replaced = None;
         match folder.symlink_metadata(file_name) {
             Ok(found) if found.is_dir() => return Err(NO_FILE),
             Ok(_) if !overwrite => {
@@ -110,17 +130,21 @@ impl Storage for Folder {
                     "file already exists: replacing it takes --write overwrite",
                 ));
             }
-            Ok(found) if !(found.is_file() || found.is_symlink()) => return Err(NO_FILE),
-            Ok(_) => {}
+            Ok(found) if !found.is_file() => return Err(NO_FILE),
+            Ok(found) if found.permissions().readonly() => {
+                return Err(Denied::new(ErrorCode::ACCESS_VIOLATION, "the file is read-only"));
+            }
+            Ok(found) => replaced = Some(found.permissions()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(denied(&error)),
         }
-        match Upload::begin(folder, file_name, overwrite) {
+        if announced.is_some_and(|bytes| free_space(&folder).is_some_and(|free| bytes > free)) {
+            return Err(NO_SPACE);
+        }
+        match Upload::begin(folder, file_name, overwrite, replaced) {
             Ok(upload) => Ok(Box::new(upload)),
             Err(error) => Err(match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Denied::new(ErrorCode::DISK_FULL, "no space left")
-                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => NO_SPACE,
                 _ => denied(&error),
             }),
         }
@@ -149,6 +173,20 @@ fn denied(error: &io::Error) -> Denied {
         _ if out_of_descriptors(error) => BUSY,
         _ => NOT_ALLOWED,
     }
+}
+
+/// Bytes that a file in this folder may still take, where the system tells.
+#[cfg(unix)]
+fn free_space(folder: &Dir) -> Option<u64> {
+    // A folder's own descriptor may be good for nothing but paths.
+    let readable = folder.open(".").ok()?;
+    let found = rustix::fs::fstatvfs(&readable).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_space(_: &Dir) -> Option<u64> {
+    None
 }
 
 #[cfg(unix)]

@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 /// The path that a name stands for, relative to the root; `None` for one that cannot be a path
-/// here, or that names nothing but the root itself.
+/// here, or that names a folder by its form.
 ///
 /// Backslashes are slashes, and empty components and `.` collapse. Nothing is decided about `..`
 /// and links: the kernel does that when it resolves the path beneath the root.
 pub(crate) fn to_path(name: &[u8]) -> Option<PathBuf> {
+    // A name that ends in a slash, or in a step that stays where it is, names a folder.
+    let last = name.rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?;
+    if last.is_empty() || last == b"." {
+        return None;
+    }
     let mut path = PathBuf::new();
     for component in name.split(|byte| matches!(byte, b'/' | b'\\')) {
         if !component.is_empty() && component != b"." {
@@ -42,14 +47,14 @@ mod tests {
 
     #[test]
     fn slashes_of_both_kinds_collapse() {
-        for name in ["a/b", "/a/b", "//a//b", "\\a\\b", "./a/./b", "a\\.\\b/"] {
+        for name in ["a/b", "/a/b", "//a//b", "\\a\\b", "./a/./b", "a\\.\\b"] {
             assert_eq!(to_path(name.as_bytes()), Some(PathBuf::from("a/b")), "{name}");
         }
     }
 
     #[test]
-    fn the_root_itself_is_no_file() {
-        for name in ["", "/", ".", "\\", "./."] {
+    fn what_ends_like_a_folder_is_no_file() {
+        for name in ["", "/", ".", "\\", "./.", "a/", "a\\", "a/."] {
             assert_eq!(to_path(name.as_bytes()), None, "{name:?}");
         }
     }

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, Permissions};
 
 use super::Sink;
 
@@ -26,12 +26,20 @@ pub(crate) struct Upload {
     temporary: OsString,
     target: OsString,
     overwrite: bool,
+    /// What the file that is replaced allows to whom.
+    permissions: Option<Permissions>,
     file: File,
 }
 
 impl Upload {
-    /// Begins a file that will be `target` in `folder`.
-    pub(crate) fn begin(folder: Dir, target: &OsStr, overwrite: bool) -> io::Result<Self> {
+    /// Begins a file that will be `target` in `folder`, with the permissions of the one that it
+    /// replaces.
+    pub(crate) fn begin(
+        folder: Dir,
+        target: &OsStr,
+        overwrite: bool,
+        permissions: Option<Permissions>,
+    ) -> io::Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -41,7 +49,7 @@ impl Upload {
             match folder.open_with(&temporary, &options) {
                 Ok(file) => {
                     let (file, target) = (file.into_std(), target.to_owned());
-                    return Ok(Self { folder, temporary, target, overwrite, file });
+                    return Ok(Self { folder, temporary, target, overwrite, permissions, file });
                 }
                 // Left by a process that had our number before us.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -80,6 +88,9 @@ impl Sink for Upload {
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
+        if let Some(permissions) = self.permissions.clone() {
+            self.folder.set_permissions(&self.temporary, permissions)?;
+        }
         self.file.sync_all()?;
         if self.overwrite {
             self.folder.rename(&self.temporary, &self.folder, &self.target)?;

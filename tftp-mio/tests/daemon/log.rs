@@ -1,10 +1,18 @@
 //! The log: one line for a transfer, in which whatever a peer sent is escaped.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::Ipv4Addr,
+    process::Stdio,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use crate::{
     peer::{Peer, ack, content, data, error, oack, request, rrq, wrq},
-    server::Server,
+    server::{Server, command},
 };
 
 /// The fields of a line between `peer` and `reason`, without the times.
@@ -34,8 +42,7 @@ fn a_read_is_one_line_with_all_that_is_to_know() {
     let from = peer.address();
     let expected = format!(
         "peer={from} op=\"read\" name=\"/file\" mode=octet bytes=1000 \
-         options=\"blksize=600 windowsize=2 timeout=5\" retransmissions=1 outcome=\"completed\" \
-         reason="
+         options=\"blksize=600 windowsize=2 timeout=5\" retransmissions=1 outcome=\"completed\""
     );
     assert_eq!(fields(&line), expected);
     assert!(line.contains(" seconds=0.") && line.contains("B/s "), "{line}");
@@ -55,7 +62,7 @@ fn a_write_is_one_line_when_the_file_is_stored() {
     let from = peer.address();
     let expected = format!(
         "peer={from} op=\"write\" name=\"new\" mode=netascii bytes=3 options=\"\" \
-         retransmissions=0 outcome=\"completed\" reason="
+         retransmissions=0 outcome=\"completed\""
     );
     assert_eq!(fields(&line), expected);
     server.stop();
@@ -72,11 +79,12 @@ fn a_refusal_is_one_line_with_its_reason() {
     let from = peer.address();
     let line = server.log_line("op=\"read\"");
     let expected = format!(
-        "peer={from} op=\"read\" name=\"missing\" mode=octet outcome=\"refused\" reason=file not found"
+        "peer={from} op=\"read\" name=\"missing\" mode=octet outcome=\"refused\" \
+         reason=\"file not found\""
     );
     assert_eq!(fields(&line), expected);
     let line = server.log_line("op=\"write\"");
-    assert!(line.contains("reason=uploads are off: "), "{line}");
+    assert!(line.contains("reason=\"uploads are off: "), "{line}");
     let log = server.stop();
     assert_eq!(log.lines().count(), 5, "the start, two refusals, two for the end: {log}");
 }
@@ -107,5 +115,27 @@ fn what_a_peer_sent_is_escaped() {
     assert_eq!(lines, 2 * names.len() + 1, "{log}");
     assert!(log.contains(r#"name="\x1b[2J\x07""#), "{log}");
     assert!(log.contains(r#"name="a\" outcome=\"completed""#), "{log}");
-    assert!(log.contains(r#"reason=error 0: "text\x1b]0;title\x07\r\nnew line""#), "{log}");
+    assert!(log.contains(r#"reason="error 0: text\x1b]0;title\x07\r\nnew line""#), "{log}");
+}
+
+/// As after `tftpd 2>&1 | head -1`, or with a full disk behind the log.
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let root = TempDir::new().expect("a folder to serve");
+    fs::write(root.path().join("file"), "content").expect("a file to serve");
+    let mut child =
+        command([""; 0]).arg(root.path()).stderr(Stdio::piped()).spawn().expect("tftpd starts");
+    let mut start = String::new();
+    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut start).expect("a line");
+    let (_, address) = start.split_once("listening on ").expect("the start line");
+    let address = address.split(';').next().and_then(|address| address.parse().ok());
+    // Nobody is left at the other end of the pipe.
+    for _ in 0..3 {
+        let mut peer = Peer::at(Ipv4Addr::LOCALHOST.into(), address.expect("an address"));
+        peer.ask(rrq("file", &[]));
+        peer.expect(data(1, "content"));
+        peer.send(ack(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("its status").code(), Some(0));
 }

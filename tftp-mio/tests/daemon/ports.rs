@@ -85,13 +85,13 @@ fn without_a_free_port_a_client_is_told_so_and_served_later() {
     let mut second = peer(&server);
     first.ask(rrq("file", &[("timeout", "9")]));
     first.expect(oack(&[("timeout", "9")]));
+    first.send(ack(0));
+    first.expect(data(1, "content"));
     for _ in 0..3 {
         second.ask(rrq("file", &[]));
         let text = second.expect_error(0);
         assert!(text.contains("busy"), "{text}");
     }
-    first.send(ack(0));
-    first.expect(data(1, "content"));
     first.send(ack(1));
 
     second.ask(rrq("file", &[]));
@@ -99,7 +99,7 @@ fn without_a_free_port_a_client_is_told_so_and_served_later() {
     second.send(ack(1));
     assert_eq!((first.tid().port(), second.tid().port()), (30_000, 30_000));
     let log = server.stop();
-    assert_eq!(log.matches("outcome=\"refused\" reason=server is busy").count(), 3, "{log}");
+    assert_eq!(log.matches("outcome=\"refused\" reason=\"server is busy").count(), 3, "{log}");
 }
 
 #[test]
@@ -118,6 +118,26 @@ fn a_failed_transfer_gives_its_port_back() {
     peer.ask(rrq("file", &[]));
     peer.expect(data(1, "content"));
     peer.send(ack(1));
+    server.stop();
+}
+
+/// A thousand clients that ask and never answer do not keep one out that does (F59).
+#[test]
+fn the_oldest_transfer_that_never_began_gives_way() {
+    let server = server(&["--ports", "30000-30001"]);
+    let mut silent = [peer(&server), peer(&server), peer(&server)];
+    for peer in &mut silent {
+        peer.ask(rrq("file", &[("timeout", "9")]));
+        peer.expect(oack(&[("timeout", "9")]));
+    }
+    assert_eq!(silent[2].tid(), silent[0].tid(), "the first one's port");
+    let mut honest = peer(&server);
+    honest.ask(rrq("file", &[]));
+    honest.expect(data(1, "content"));
+    honest.send(ack(1));
+    silent[2].send(ack(0));
+    silent[2].expect(data(1, "content"));
+    silent[2].send(ack(1));
     server.stop();
 }
 

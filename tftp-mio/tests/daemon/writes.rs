@@ -299,7 +299,7 @@ fn a_folder_is_not_made_and_not_replaced() {
     fs::create_dir(server.root().join("dir")).expect("a folder");
     let mut peer = Peer::of(&server);
     peer.ask(wrq("missing/new", &[]));
-    peer.expect_error(1);
+    assert_eq!(peer.expect_error(2), "no such folder");
     peer.ask(wrq("dir", &[]));
     peer.expect_error(2);
     peer.ask(wrq("dir/new", &[]));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{ArgAction, Parser, ValueEnum};
-use tftp_core::{BlockSize, Limits, OptionKind, OptionSet, Timing, WindowSize};
+use tftp_core::{BlockSize, FLOOR, Limits, OptionKind, OptionSet, Timing, WindowSize};
 use tftp_mio::{server::Config, storage::WritePolicy};
 
 /// The port of TFTP (RFC 1350 section 4).
@@ -16,7 +16,7 @@ const PORT: u16 = 69;
 
 /// TFTP server: serves the files of one folder.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(name = "tftpd", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The folder to serve
     #[arg(default_value = ".")]
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     offer: Vec<OptionKind>,
 
     /// Ceiling of the measured time-out, in seconds
-    #[arg(long, value_name = "SECS", default_value = "1", value_parser = seconds)]
+    #[arg(long, value_name = "SECS", default_value = "1", value_parser = positive_seconds)]
     timeout: Duration,
 
     /// Retransmissions that count before a silent client is given up
@@ -150,6 +150,15 @@ fn block_size(text: &str) -> Result<BlockSize, String> {
 fn window_size(text: &str) -> Result<WindowSize, String> {
     let blocks = text.parse().map_err(|_| "use a number from 1 to 65535")?;
     WindowSize::new(blocks).map_err(|error| error.to_string())
+}
+
+/// A time-out of no time would be one that nobody can keep.
+fn positive_seconds(text: &str) -> Result<Duration, String> {
+    let duration = seconds(text)?;
+    if duration < FLOOR {
+        return Err(format!("use at least {} seconds", FLOOR.as_secs_f64()));
+    }
+    Ok(duration)
 }
 
 fn option_kind(text: &str) -> Result<OptionKind, String> {

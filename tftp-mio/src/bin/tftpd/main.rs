@@ -50,6 +50,7 @@ fn serve(args: &Args) -> u8 {
         }
     };
     let config = args.config();
+    raise_descriptor_limit();
     let server = match Server::bind(&config, Box::new(folder)) {
         Ok(server) => server,
         Err(error) => {
@@ -94,7 +95,15 @@ fn how(server: &Server, config: &Config) -> String {
 
 /// What to do about a socket that cannot be bound.
 fn advice(error: &BindError) -> String {
-    let BindError::Listen { address, source } = error else { return String::new() };
+    let (address, source) = match error {
+        BindError::Listen { address, source } => (address, source),
+        BindError::Ports { .. } => {
+            return "\nPorts below 1024 need privileges. Choose others with --ports, or run tftpd as \
+                    root."
+                .into();
+        }
+        _ => return String::new(),
+    };
     match source.kind() {
         io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
             "\nPorts below 1024 need privileges. Run tftpd as root, or give the program the right \
@@ -113,6 +122,20 @@ fn advice(error: &BindError) -> String {
         _ => String::new(),
     }
 }
+
+/// A transfer holds up to three descriptors: as many as the system lets this process have.
+#[cfg(unix)]
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_descriptor_limit() {}
 
 /// TERM and INT stop the server, a second one at once.
 fn stop_on_signals(stopper: Stopper) -> io::Result<()> {
@@ -138,5 +161,7 @@ fn start_log(args: &Args) {
         .with_max_level(level)
         .with_ansi(colour)
         .with_target(false)
+        // It would be said on the very stream that cannot be written, and panic.
+        .log_internal_errors(false)
         .init();
 }
