@@ -108,10 +108,10 @@ pub(crate) struct Retransmission {
     negotiated: Option<Timeout>,
     smoothed: Option<Micros>,
     variation: Micros,
-    /// The smallest round trip of a whole window.
+    /// The smallest round trip of blocks: of a whole window for a sender.
     smallest: Option<Micros>,
-    /// The estimate comes from blocks, not only from the small packets of the opening.
-    blocks_measured: bool,
+    /// It is a sender's.
+    windows_measured: bool,
     /// Doublings of the estimate that stay until an answer comes without a time-out (Karn's rule,
     /// second half).
     backed_off: u8,
@@ -128,7 +128,7 @@ impl Retransmission {
             smoothed: None,
             variation: Micros::from(Duration::ZERO),
             smallest: None,
-            blocks_measured: false,
+            windows_measured: false,
             backed_off: 0,
             attempt: 0,
             proved: false,
@@ -150,8 +150,8 @@ impl Retransmission {
     }
 
     /// The smallest round trip of a whole window, once measured.
-    pub(crate) fn smallest(&self) -> Option<Duration> {
-        self.smallest.map(Duration::from)
+    pub(crate) fn smallest_window(&self) -> Option<Duration> {
+        self.smallest.filter(|_| self.windows_measured).map(Duration::from)
     }
 
     /// The round trip of the opening packet was measured.
@@ -165,7 +165,7 @@ impl Retransmission {
     pub(crate) fn measured(&mut self, trip: Duration) {
         // RFC 6298 section 2: alpha is 1/8, beta is 1/4.
         let (smoothed, variation) = match self.smoothed() {
-            Some(smoothed) if self.blocks_measured => {
+            Some(smoothed) if self.smallest.is_some() => {
                 let variation = Duration::from(self.variation);
                 (smoothed / 8 * 7 + trip / 8, variation / 4 * 3 + smoothed.abs_diff(trip) / 4)
             }
@@ -173,15 +173,15 @@ impl Retransmission {
         };
         self.smoothed = Some(smoothed.into());
         self.variation = variation.into();
-        self.blocks_measured = true;
         self.backed_off = 0;
+        let trip = Micros::from(trip);
+        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
     }
 
     /// The same for a window of data, whose round trip includes the time to send the window.
     pub(crate) fn measured_window(&mut self, trip: Duration) {
         self.measured(trip);
-        let trip = Micros::from(trip);
-        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
+        self.windows_measured = true;
     }
 
     /// The peer has shown by a correct answer that it is there.
@@ -232,7 +232,7 @@ impl Retransmission {
                 match self.attempt.checked_sub(free) {
                     None => doubled(self.estimate(), self.attempt),
                     Some(counted) if counted < self.timing.retries => {
-                        doubled(self.ceiling().max(self.estimate()), counted)
+                        doubled(self.ceiling(), counted).max(self.estimate())
                     }
                     Some(_) => self.ceiling().max(self.estimate()),
                 }
@@ -274,14 +274,22 @@ impl Retransmission {
             }
             None => self.timing.opening(),
         };
-        let floor = if self.smallest.is_some() { FLOOR } else { CAUTIOUS_FLOOR };
-        doubled(measured.max(floor).min(self.ceiling()), self.backed_off)
+        let floor = if self.windows_measured { FLOOR } else { CAUTIOUS_FLOOR };
+        let ceiling = self.ceiling();
+        doubled(measured.max(floor).min(ceiling), self.backed_off).min(ceiling * MOST_BACK_OFF)
     }
 
     /// The ceiling gives way to two round trips: a path slower than it would otherwise have every
     /// window sent twice.
+    ///
+    /// But not to more than four of the smallest. Where much is lost, an answer is often one that
+    /// the peer had to repeat: its time-out becomes part of our round trip and ours of the peer's,
+    /// and without a bound both would grow to minutes.
     fn ceiling(&self) -> Duration {
-        self.timing.ceiling().max(self.smoothed().unwrap_or_default().saturating_mul(2))
+        let smoothed = self.smoothed().unwrap_or_default();
+        let smallest = self.smallest.map_or(smoothed, Duration::from);
+        let slow = smoothed.saturating_mul(2).min(smallest.saturating_mul(4));
+        self.timing.ceiling().max(slow)
     }
 }
 
@@ -302,8 +310,11 @@ impl From<Micros> for Duration {
     }
 }
 
-/// Bounds the back-off that outlives a time-out; the schedule itself never gets this far.
+/// Bounds the back-off that outlives a time-out.
 const MAX_DOUBLINGS: u8 = 6;
+
+/// The same in ceilings: a peer that is not given up must be spoken to before it gives up itself.
+const MOST_BACK_OFF: u32 = 16;
 
 fn doubled(duration: Duration, times: u8) -> Duration {
     duration.saturating_mul(1u32.checked_shl(times.into()).unwrap_or(u32::MAX))
