@@ -106,10 +106,10 @@ pub(crate) struct Retransmission {
     negotiated: Option<Micros>,
     smoothed: Option<Micros>,
     variation: Micros,
-    /// The smallest round trip of a whole window.
+    /// The smallest round trip of blocks: of a whole window for a sender.
     smallest: Option<Micros>,
-    /// The estimate comes from blocks, not only from the small packets of the opening.
-    blocks_measured: bool,
+    /// It is a sender's.
+    windows_measured: bool,
     /// Doublings of the estimate that stay until an answer comes without a time-out (Karn's rule,
     /// second half).
     backed_off: u8,
@@ -126,7 +126,7 @@ impl Retransmission {
             smoothed: None,
             variation: Micros::from(Duration::ZERO),
             smallest: None,
-            blocks_measured: false,
+            windows_measured: false,
             backed_off: 0,
             attempt: 0,
             proved: false,
@@ -152,8 +152,8 @@ impl Retransmission {
     }
 
     /// The smallest round trip of a whole window, once measured.
-    pub(crate) fn smallest(&self) -> Option<Duration> {
-        self.smallest.map(Duration::from)
+    pub(crate) fn smallest_window(&self) -> Option<Duration> {
+        self.smallest.filter(|_| self.windows_measured).map(Duration::from)
     }
 
     /// The round trip of the opening packet was measured.
@@ -167,7 +167,7 @@ impl Retransmission {
     pub(crate) fn measured(&mut self, trip: Duration) {
         // RFC 6298 section 2: alpha is 1/8, beta is 1/4.
         let (smoothed, variation) = match self.smoothed() {
-            Some(smoothed) if self.blocks_measured => {
+            Some(smoothed) if self.smallest.is_some() => {
                 let variation = Duration::from(self.variation);
                 (smoothed / 8 * 7 + trip / 8, variation / 4 * 3 + smoothed.abs_diff(trip) / 4)
             }
@@ -175,23 +175,26 @@ impl Retransmission {
         };
         self.smoothed = Some(smoothed.into());
         self.variation = variation.into();
-        self.blocks_measured = true;
         self.backed_off = 0;
+        let trip = Micros::from(trip);
+        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
     }
 
     /// The same for a window of data, whose round trip includes the time to send the window.
     pub(crate) fn measured_window(&mut self, trip: Duration) {
         self.measured(trip);
-        let trip = Micros::from(trip);
-        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
+        self.windows_measured = true;
     }
 
     /// The peer has shown by a correct answer that it is there.
     pub(crate) fn progress(&mut self) {
-        // What the last answer took is long enough for the next one, even where it cannot be
-        // measured.
-        self.backed_off =
-            if self.proved && self.attempt > 0 { self.attempt.min(MAX_DOUBLINGS) } else { 0 };
+        // An answer that came without a time-out shows that the estimate is long enough, even where
+        // it cannot be measured.
+        self.backed_off = if self.proved && self.attempt > 0 {
+            self.backed_off.saturating_add(self.attempt).min(MAX_DOUBLINGS)
+        } else {
+            0
+        };
         self.proved = true;
         self.attempt = 0;
     }
@@ -231,7 +234,7 @@ impl Retransmission {
                 match self.attempt.checked_sub(free) {
                     None => doubled(self.estimate(), self.attempt),
                     Some(counted) if counted < self.timing.retries => {
-                        doubled(self.ceiling().max(self.estimate()), counted)
+                        doubled(self.ceiling(), counted).max(self.estimate())
                     }
                     Some(_) => self.ceiling().max(self.estimate()),
                 }
@@ -273,15 +276,25 @@ impl Retransmission {
             }
             None => self.timing.opening(),
         };
-        let floor = if self.smallest.is_some() { FLOOR } else { CAUTIOUS_FLOOR };
-        let most = doubled(self.ceiling(), MAX_ABOVE_CEILING);
-        doubled(measured.max(floor).min(self.ceiling()), self.backed_off).min(most)
+        let floor = if self.windows_measured { FLOOR } else { CAUTIOUS_FLOOR };
+        let ceiling = self.ceiling();
+        // Where a round trip has been measured, time-outs in a row mean that much is lost, not that
+        // the peer is far away.
+        let most = if self.smallest.is_some() { 1 } else { MOST_BACK_OFF };
+        doubled(measured.max(floor).min(ceiling), self.backed_off).min(ceiling * most)
     }
 
     /// The ceiling gives way to two round trips: a path slower than it would otherwise have every
     /// window sent twice.
+    ///
+    /// But not to more than four of the smallest. Where much is lost, an answer is often one that
+    /// the peer had to repeat: its time-out becomes part of our round trip and ours of the peer's,
+    /// and without a bound both would grow to minutes.
     fn ceiling(&self) -> Duration {
-        self.timing.ceiling().max(self.smoothed().unwrap_or_default().saturating_mul(2))
+        let smoothed = self.smoothed().unwrap_or_default();
+        let smallest = self.smallest.map_or(smoothed, Duration::from);
+        let slow = smoothed.saturating_mul(2).min(smallest.saturating_mul(4));
+        self.timing.ceiling().max(slow)
     }
 }
 
@@ -302,12 +315,12 @@ impl From<Micros> for Duration {
     }
 }
 
-/// How often a back-off that outlives a time-out may double the ceiling: enough to find the round
-/// trip of a satellite, and a silent peer is not kept for hours.
-const MAX_ABOVE_CEILING: u8 = 2;
-
-/// Bounds the back-off that outlives a time-out; the schedule itself never gets this far.
+/// Bounds the back-off that outlives a time-out.
 const MAX_DOUBLINGS: u8 = 6;
+
+/// The same in ceilings, before a round trip has been measured: a peer that is not given up must be
+/// spoken to before it gives up itself.
+const MOST_BACK_OFF: u32 = 16;
 
 fn doubled(duration: Duration, times: u8) -> Duration {
     duration.saturating_mul(1u32.checked_shl(times.into()).unwrap_or(u32::MAX))

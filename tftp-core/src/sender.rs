@@ -442,7 +442,7 @@ impl Sender {
         // The opening's round trip is shorter than a window's: it stands in only where nothing
         // else can have drawn this ACK.
         let opening = self.link.retransmission.smoothed().filter(|_| !old_news);
-        let trip = self.link.retransmission.smallest().or(opening);
+        let trip = self.link.retransmission.smallest_window().or(opening);
         let late = trip.is_some_and(|trip| now >= self.flight.began + trip);
         if !(windowed && late) || self.flight.repeated {
             return Verdict::Ignored(Ignored::Duplicate);

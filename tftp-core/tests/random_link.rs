@@ -44,7 +44,7 @@ proptest! {
     #[test]
     fn every_transfer_ends_with_the_whole_file_or_a_clean_failure(
         transfer in transfers(),
-        network in networks(350, u32::MAX),
+        network in networks(350, 0),
     ) {
         let content = content(&transfer);
         let sim = set_up(&transfer, &content, &network).run();
@@ -68,12 +68,26 @@ proptest! {
     #[test]
     fn a_link_that_loses_little_carries_every_transfer(
         transfer in transfers(),
-        network in networks(100, 2),
+        network in networks(100, 3),
     ) {
         let content = content(&transfer);
         let network = Network { path: Path { mtu: usize::MAX, ..network.path }, ..network };
         let sim = set_up(&transfer, &content, &network).run();
-        sim.assert_received(&content);
+        prop_assert!(sim.receiver.received == content, "the file is wrong");
+        prop_assert!(sim.receiver.is_done());
+        // The last ACK is repeated only as long as the receiver lingers, so it may get lost; and
+        // where a file has one block and there are no options it is the only answer of all.
+        let status = sim.sender.status();
+        prop_assert!(
+            matches!(
+                status,
+                Some(
+                    Status::Done(_) | Status::Unconfirmed(_) | Status::Failed(Failure::NoAnswer)
+                )
+            ),
+            "{:?}",
+            status
+        );
         check_budget(&transfer, &sim)?;
     }
 
@@ -95,7 +109,7 @@ proptest! {
     #[test]
     fn damage_that_gets_through_stops_neither_side_from_ending(
         transfer in transfers(),
-        network in networks(100, u32::MAX),
+        network in networks(100, 0),
         damaged in 1u64..300,
     ) {
         let content = content(&transfer);
@@ -121,7 +135,9 @@ fn check_budget(
     let blocks = transfer.job(&content).blocks(params.block_size.get());
     let window = u64::from(params.window_size.get()).min(blocks);
     let harmed = sim.harm().total();
-    let budget = blocks + (window + 1) * (harmed + RETRIES);
+    // A negotiated interval is repeated for a minute.
+    let retries = if params.interval.is_some() { 64 } else { 16 };
+    let budget = blocks + (window + 1) * (harmed + retries);
     prop_assert!(
         sim.sender.data_sent <= budget,
         "{} DATA, {} blocks, windows of {}, {} harmed",
@@ -132,9 +148,6 @@ fn check_budget(
     );
     Ok(())
 }
-
-/// Retransmissions before a session gives up, and some.
-const RETRIES: u64 = 16;
 
 impl Transfer {
     fn job<'a>(&self, content: &'a [u8]) -> Job<'a> {
@@ -255,8 +268,8 @@ fn lengths() -> impl Strategy<Value = Length> {
     ]
 }
 
-/// Links that lose up to so many datagrams in a thousand.
-fn networks(most_lost: u64, most_in_a_row: u32) -> impl Strategy<Value = Network> {
+/// Links that lose up to so many datagrams in a thousand, and never so close to each other.
+fn networks(most_lost: u64, spared: u32) -> impl Strategy<Value = Network> {
     let weather = (
         (0..=most_lost, 0u64..200, 0u64..200, 1u64..10, 0u64..200, millis([10, 100, 2000])),
         (0u64..50, 0u64..10, millis([20, 300])),
@@ -267,7 +280,7 @@ fn networks(most_lost: u64, most_in_a_row: u32) -> impl Strategy<Value = Network
                 (damaged, held_back, most_hold),
             )| Weather {
                 lost,
-                most_in_a_row,
+                spared,
                 doubled,
                 displaced,
                 most_places,

@@ -111,8 +111,62 @@ fn karn_an_answer_to_a_repeated_block_measures_nothing_and_the_back_off_stays() 
     session.gets(405, ack(2)).sends(405, &blocks(&file, 512, 3..=3));
     session.wakes(405 + 600).poll(1005);
     session.gets(1010, ack(3)).sends(1010, &blocks(&file, 512, 4..=4));
-    // 2 * 300 ms again: one time-out was enough for this answer as well.
-    assert_eq!(session.timer(), Some(at(1010 + 600)));
+    // 4 * 300 ms, the back-off of two time-outs, is above the ceiling.
+    assert_eq!(session.timer(), Some(at(1010 + 1000)));
+}
+
+#[test]
+fn once_a_round_trip_was_measured_the_back_off_that_stays_is_at_most_the_ceiling() {
+    let file = file(512 * 8);
+    let mut session = sending(&file);
+    let mut now = 100;
+    for block in 2..=4 {
+        // Answered at last, after four time-outs each.
+        for _ in 0..4 {
+            now = session.timer().unwrap().as_nanos() / 1_000_000;
+            session.wakes(now).poll(now);
+        }
+        session.gets(now, ack(block)).poll(now);
+    }
+    for pause in [1, 2, 4, 8, 16, 32] {
+        now += pause * 1000;
+        session.wakes(now).sends(now, &blocks(&file, 512, 5..=5));
+    }
+    session.wakes(now + 1000).poll(now + 1000);
+    session.is_over(Status::Failed(Failure::TimedOut));
+}
+
+#[test]
+fn a_path_slower_than_a_second_is_not_sent_everything_twice() {
+    let file = file(512 * 40);
+    let mut session = serve_read(Options::NONE, &file);
+    session.sends(0, &blocks(&file, 512, 1..=1)).wakes(1000).poll(1000);
+    session.gets(5000, ack(1)).sends(5000, &blocks(&file, 512, 2..=2));
+    let mut now = 5000;
+    let mut repeats = 0;
+    for block in 2..=30 {
+        now += 5000;
+        while session.timer().unwrap() < at(now) {
+            repeats += 1;
+            let wakes = session.timer().unwrap().as_nanos() / 1_000_000;
+            session.wakes(wakes).poll(wakes);
+        }
+        session.gets(now, ack(block)).poll(now);
+    }
+    assert!(repeats <= 6, "{repeats} repeats");
+}
+
+#[test]
+fn answers_that_the_peer_had_to_repeat_do_not_make_the_time_out_grow_without_bound() {
+    let file = file(512 * 102);
+    let mut session = sending(&file);
+    for block in 2..=100 {
+        // The ACK was lost and comes again a millisecond before we send again.
+        let now = session.timer().unwrap().as_nanos() / 1_000_000 - 1;
+        session.gets(now, ack(block));
+        assert_eq!(session.poll(now).len(), 1);
+        assert!(session.timer().unwrap() <= at(now + 1000));
+    }
 }
 
 #[test]
@@ -253,9 +307,9 @@ fn drive_with_noise(session: &mut Trace, noise: &[u8]) -> Vec<Vec<u8>> {
         session.handle_timeout(at(now));
         sent.extend(session.poll(now));
         if session.timer().is_none() {
+            assert!(now <= 66_000, "kept alive until {now} ms");
             return sent;
         }
-        assert!(now <= 66_000, "kept alive until {now} ms");
         let _ = session.hear(now, session.peer, noise);
         sent.extend(session.poll(now));
     }

@@ -59,8 +59,8 @@ pub enum Checksum {
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
     pub lost: u64,
-    /// No more datagrams than this are lost in a row.
-    pub most_in_a_row: u32,
+    /// After each that is lost or damaged, so many are not.
+    pub spared: u32,
     pub doubled: u64,
     pub displaced: u64,
     pub most_places: u64,
@@ -141,7 +141,7 @@ impl Path {
 impl Weather {
     pub const CALM: Self = Self {
         lost: 0,
-        most_in_a_row: u32::MAX,
+        spared: 0,
         doubled: 0,
         displaced: 0,
         most_places: 3,
@@ -155,7 +155,7 @@ impl Weather {
     /// Draws the datagrams' fates one after the other.
     pub fn script(self, seed: u64) -> impl FnMut(End, u64, &[u8]) -> Fate {
         let mut random = Random::new(seed);
-        let mut in_a_row = 0;
+        let mut since = self.spared;
         move |_, _, _| {
             // Always as many draws, so that one more loss does not change every later fate.
             let (chance, amount) = (random.below(1000), random.next());
@@ -175,11 +175,11 @@ impl Weather {
                 (chance < edge).then_some(fate)
             });
             let gone = matches!(fate, Some(Fate::Lose | Fate::Damage));
-            in_a_row = if gone { in_a_row + 1 } else { 0 };
-            if in_a_row > self.most_in_a_row {
-                in_a_row = 0;
+            if gone && since < self.spared {
+                since += 1;
                 return Fate::Deliver;
             }
+            since = if gone { 0 } else { since.saturating_add(1) };
             fate.unwrap_or(Fate::Deliver)
         }
     }
