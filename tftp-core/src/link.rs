@@ -153,6 +153,12 @@ impl Link {
         self.retransmission.expired()
     }
 
+    /// Moves the times to another clock.
+    pub(crate) fn rebase(&mut self, from: Instant, to: Instant) {
+        self.sent_at = self.sent_at.rebased(from, to);
+        self.overdue_at = self.overdue_at.rebased(from, to);
+    }
+
     /// One more packet is sent for the second time.
     pub(crate) fn count_repeat(&mut self) {
         let tally = &mut self.tally;

@@ -251,6 +251,20 @@ impl Receiver {
         }
     }
 
+    /// Moves the session to another clock, which shows `to` when the present one shows `from`: for a
+    /// clock that is set anew or would overflow, and for a session that goes on elsewhere.
+    ///
+    /// A time that lies further back than the new clock's origin becomes that origin, so that a
+    /// round trip under way is measured too short: leave some seconds before `to`.
+    pub fn rebase(&mut self, from: Instant, to: Instant) {
+        self.link.rebase(from, to);
+        self.opened_at = self.opened_at.rebased(from, to);
+        self.flight_over_at = self.flight_over_at.rebased(from, to);
+        if let Phase::Lingering { until } = &mut self.phase {
+            *until = until.rebased(from, to);
+        }
+    }
+
     /// What to send now, if anything. Poll until `None`, and only when every chunk so far has been
     /// written: an ACK may be among it. Never yields a burst.
     ///

@@ -250,6 +250,16 @@ impl Sender {
         }
     }
 
+    /// Moves the session to another clock, which shows `to` when the present one shows `from`: for a
+    /// clock that is set anew or would overflow, and for a session that goes on elsewhere.
+    ///
+    /// A time that lies further back than the new clock's origin becomes that origin, so that a
+    /// round trip under way is measured too short: leave some seconds before `to`.
+    pub fn rebase(&mut self, from: Instant, to: Instant) {
+        self.link.rebase(from, to);
+        self.flight.began = self.flight.began.rebased(from, to);
+    }
+
     /// What to send now, if anything. Poll until `None`; a burst comes again until it is committed.
     ///
     /// # Panics

@@ -29,6 +29,16 @@ impl Instant {
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// The same moment on a clock that shows `to` when this one shows `from`. What lies before the
+    /// other clock's origin becomes its origin; never stays never.
+    pub(crate) const fn rebased(self, from: Self, to: Self) -> Self {
+        match self.0.checked_sub(from.0) {
+            _ if self.0 == Self::NEVER.0 => self,
+            Some(ahead) => Self(to.0.saturating_add(ahead)),
+            None => Self(to.0.saturating_sub(from.0.saturating_sub(self.0))),
+        }
+    }
 }
 
 impl Add<Duration> for Instant {

@@ -39,6 +39,24 @@ fn f49_a_client_gives_up_on_one_rung_of_the_ladder_after_eight_seconds() {
 }
 
 #[test]
+fn a_session_goes_on_unchanged_when_its_clock_is_set() {
+    let file = file(512 * 3);
+    for (from, to) in [(400, 1_000_400), (1_000_400, 400)] {
+        let mut sender = serve_read(windows_of(2), &file[..16]);
+        sender.sends(from, &[oack("blksize=8 windowsize=2")]).gets(from, ack(0));
+        sender.sends(from, &blocks(&file, 8, 1..=2)).rebase(from + 50, to + 50).wakes(to + 200);
+        sender.sends(to + 200, &blocks(&file, 8, 1..=2)).gets(to + 250, ack(2));
+        sender.sends(to + 250, &[data(3, b"")]).rebase(to + 300, 0).wakes(350);
+
+        let mut receiver = serve_write(windows_of(4));
+        receiver.sends(from, &[oack("blksize=8 windowsize=4")]).gets(from, data(1, b"8 bytes!"));
+        receiver.rebase(from + 3, to + 3).wakes(to + 8).sends(to + 8, &[ack(1)]);
+        receiver.gets(to + 10, data(2, b"end")).sends(to + 10, &[ack(2)]).rebase(to + 10, 0);
+        receiver.wakes(10_000).is_done();
+    }
+}
+
+#[test]
 fn f37_a_proved_sender_doubles_up_to_a_second_and_then_retries_six_times() {
     let file = file(512 * 3);
     let mut session = sending(&file);

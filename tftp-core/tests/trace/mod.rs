@@ -169,6 +169,15 @@ impl Trace {
         self
     }
 
+    /// The driver's clock is set from one time to the other.
+    pub fn rebase(&mut self, from: u64, to: u64) -> &mut Self {
+        match &mut self.half {
+            Half::Sender(sender) => sender.rebase(at(from), at(to)),
+            Half::Receiver(receiver) => receiver.rebase(at(from), at(to)),
+        }
+        self
+    }
+
     pub fn abort(&mut self, code: tftp_core::ErrorCode, text: &'static str) -> &mut Self {
         match &mut self.half {
             Half::Sender(sender) => sender.abort(code, text),
