@@ -134,6 +134,18 @@ fn karn_an_answer_to_a_repeated_block_measures_nothing_and_the_back_off_stays() 
 }
 
 #[test]
+fn the_back_off_ends_with_an_answer_that_took_no_time_out_even_if_it_measures_nothing() {
+    let file = file(200);
+    let mut session = serve_read(windows_of(4), &file);
+    session.poll(0);
+    session.gets(100, ack(0)).sends(100, &blocks(&file, 8, 1..=4));
+    session.wakes(400).sends(400, &blocks(&file, 8, 1..=4)).gets(410, ack(1)).poll(410);
+    assert_eq!(session.timer(), Some(at(410 + 600)));
+    session.gets(520, ack(2)).poll(520);
+    assert!(session.timer().unwrap() <= at(520 + 300));
+}
+
+#[test]
 fn once_a_round_trip_was_measured_the_back_off_that_stays_is_at_most_the_ceiling() {
     let file = file(512 * 8);
     let mut session = sending(&file);

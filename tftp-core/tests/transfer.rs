@@ -91,6 +91,22 @@ fn in_lock_step_doubled_acks_draw_no_second_data() {
 }
 
 #[test]
+fn in_lock_step_acks_doubled_later_than_a_round_trip_draw_none_either() {
+    let content = file(8 * 200);
+    let job = Job::new(Opener::Receiver, &content, options(8, 1));
+    // The second ACK of a block comes 11 ms after the first, and before that of the next block.
+    let fate = |from, number: u64, _: &[u8]| match (from, number % 4) {
+        (End::Receiver, 1) => Fate::Double(Duration::from_millis(11)),
+        (End::Receiver, 3) => Fate::Delay(Duration::from_millis(5)),
+        _ => Fate::Deliver,
+    };
+    let sim = Sim::ours(job).over(Path::PLAIN, fate).run();
+    sim.assert_complete(&content);
+    assert!(sim.harm().doubled > 90);
+    assert_eq!(sim.sender.data_sent, 201);
+}
+
+#[test]
 fn with_windows_doubled_acks_cost_at_most_a_twentieth_more_data() {
     let content = file(8 * 1000);
     let job = Job::new(Opener::Receiver, &content, options(8, 16));
