@@ -143,6 +143,19 @@ fn section_4_a_receiver_acknowledges_whole_windows_and_the_last_block() {
 }
 
 #[test]
+fn f40_a_second_gap_is_answered_too() {
+    let mut session = serve_write(windows_of(16));
+    session.sends(0, &[oack("blksize=8 windowsize=16")]).gets(10, data(1, b"8 bytes!"));
+    for (gap, later) in [(2, 3..=6), (7, 8..=11)] {
+        for block in later {
+            session.is_silent(10).gets(10, data(block, b"8 bytes!"));
+        }
+        session.sends(10, &[ack(gap - 1)]).gets(10, data(gap, b"8 bytes!"));
+    }
+    session.is_silent(10);
+}
+
+#[test]
 fn f40_a_gap_is_answered_once_after_more_than_three_later_blocks() {
     let (file, mut session) = writing(8, 200);
     session.receives(40, &blocks(&file, 8, 1..=2)).is_silent(40);

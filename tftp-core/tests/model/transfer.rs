@@ -149,7 +149,7 @@ impl Model for Transfer {
         if !halves.is_over(Half::Receiver) {
             actions.push(Action::Expire(Half::Receiver));
         }
-        if !halves.late && self.window() > 1 {
+        if !halves.late {
             actions.push(Action::Moment);
         }
     }
