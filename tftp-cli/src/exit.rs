@@ -16,8 +16,12 @@ pub(crate) enum Status {
     NoAnswer = 3,
     /// A local file could not be read or written.
     Local = 4,
-    /// Ctrl-C: 128 and the number of SIGINT, as shells report it.
+    /// SIGHUP: 128 and the number of the signal, as shells report it.
+    HungUp = 129,
+    /// Ctrl-C: 128 and the number of SIGINT.
     Interrupted = 130,
+    /// SIGTERM: 128 and the number of the signal.
+    Terminated = 143,
 }
 
 impl From<Status> for ExitCode {

@@ -5,7 +5,7 @@ use std::io;
 use tftp_core::ErrorCode;
 use tftp_mio::client::TransferError;
 
-use crate::exit::Status;
+use crate::{exit::Status, interrupt::End};
 
 /// Why a command, or the whole program, failed.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,9 @@ pub(crate) enum Fault {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+    /// A signal that ends the program.
+    #[error("{}", match .0 { End::HangUp => "hung up", End::Terminate => "terminated" })]
+    Ended(End),
 }
 
 impl Fault {
@@ -78,7 +81,13 @@ impl Fault {
             Self::SomeRefused { .. } => Status::Refused,
             Self::Local { .. } | Self::System { .. } => Status::Local,
             Self::Interrupted => Status::Interrupted,
+            Self::Ended(end) => end.status(),
         }
+    }
+
+    /// Whether no other command may follow, not even where failures are forgiven.
+    pub(crate) fn ends_the_program(&self) -> bool {
+        matches!(self, Self::Ended(_))
     }
 
     /// Whether the server refused this one file, and may well give another.
@@ -149,7 +158,7 @@ mod tests {
     use tftp_core::{ErrorCode, Misconduct, UnencodableRequest};
     use tftp_mio::client::TransferError;
 
-    use super::Fault;
+    use super::{End, Fault};
 
     fn refused(code: u16, message: &[u8]) -> TransferError {
         TransferError::Server { code: ErrorCode(code), message: message.to_vec() }
@@ -174,6 +183,8 @@ mod tests {
         }
         assert_eq!(Fault::Usage(String::new()).status() as u8, 2);
         assert_eq!(Fault::Interrupted.status() as u8, 130);
+        assert_eq!(Fault::Ended(End::HangUp).status() as u8, 129);
+        assert_eq!(Fault::Ended(End::Terminate).status() as u8, 143);
         let local = Fault::local("put a", io::ErrorKind::NotFound.into());
         assert_eq!(local.status() as u8, 4);
     }
