@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    thread::{self, JoinHandle},
     time::{Duration, Instant as StdInstant},
 };
 
@@ -13,7 +12,7 @@ use tftp_core::{
     Verdict,
 };
 
-use super::{Canceller, Progress, Report, Settings, TransferError, error_of};
+use super::{Canceller, Progress, Report, Settings, TransferError, error_of, lingering::Lingerer};
 use crate::{
     clock::Clock,
     socket::{DATAGRAM, bind_transfer, enlarge_receive_buffer},
@@ -40,8 +39,8 @@ pub(super) struct Attempt<'a> {
 /// A transfer that has moved its file.
 pub(super) struct Finished {
     pub(super) report: Report,
-    /// The thread that repeats the last ACK if need be.
-    pub(super) lingering: Option<JoinHandle<()>>,
+    /// What repeats the last ACK if need be.
+    pub(super) lingerer: Option<Lingerer>,
 }
 
 /// A transfer that has not.
@@ -253,11 +252,12 @@ impl Running {
             asked_again: false,
             unconfirmed: matches!(status, Status::Unconfirmed(_)),
         };
-        let lingering = matches!(status, Status::Lingering(_)).then(|| {
-            thread::Builder::new().name("tftp-linger".into()).spawn(move || self.linger())
+        let lingerer = matches!(status, Status::Lingering(_)).then_some(Lingerer {
+            clock: self.clock,
+            socket: self.socket,
+            transfer: self.transfer,
         });
-        // Without a thread the last ACK is not repeated; the file is complete all the same.
-        Ok(Finished { report, lingering: lingering.and_then(Result::ok) })
+        Ok(Finished { report, lingerer })
     }
 
     fn fail(mut self, status: Status) -> Failed {
@@ -270,35 +270,5 @@ impl Running {
         let error = error_of(failure, self.peer_error.take());
         let content = self.transfer.into_content();
         Failed { error, opening: content.map(|content| (failure, content)) }
-    }
-
-    /// Repeats the last ACK for a server that did not get it.
-    fn linger(mut self) {
-        let result = (|| -> io::Result<()> {
-            let mut poll = Poll::new()?;
-            let mut events = Events::with_capacity(8);
-            poll.registry().register(&mut self.socket, SOCKET, Interest::READABLE)?;
-            while let Some(sleep) = self.sleep() {
-                match poll.poll(&mut events, Some(sleep)) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    result => result?,
-                }
-                self.linger_once();
-            }
-            Ok(())
-        })();
-        if let Err(error) = result {
-            tracing::debug!(%error, "lingering ended early");
-        }
-    }
-
-    fn linger_once(&mut self) {
-        while let Ok((len, from)) = self.socket.recv_from(&mut self.inbox) {
-            let now = self.clock.now();
-            // The file is complete: there is nothing to write, and nobody to tell of an ERROR.
-            let _ = self.transfer.handle_datagram(now, from, &self.inbox[..len]);
-            self.pump();
-        }
-        self.expire();
     }
 }
