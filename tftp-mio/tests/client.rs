@@ -58,6 +58,35 @@ fn dropping_the_client_does_not_wait_for_a_long_negotiated_timeout() {
     assert!(dropped.elapsed() < Duration::from_secs(20), "{:?}", dropped.elapsed());
 }
 
+#[test]
+fn one_local_port_serves_one_transfer_after_the_other() {
+    let port = free_port();
+    let (server, address) = server();
+    let peer = thread::spawn(move || [serve(&server, b'a'), serve(&server, b'b')]);
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings {
+        timeout: Timeout::new(60).ok(),
+        local_ports: Some(port..=port),
+        ..Settings::default()
+    };
+    get(&mut client, address, b"a", &settings).expect("a file");
+    get(&mut client, address, b"b", &settings).expect("the port of the first transfer");
+    let from = peer.join().expect("the script was followed");
+    assert_eq!(from.map(|from| from.port()), [port; 2]);
+}
+
+#[test]
+fn a_local_port_that_is_taken_is_no_network_trouble() {
+    let taken = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let port = taken.local_addr().expect("a bound socket").port();
+    let (_server, address) = server();
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings { local_ports: Some(port..=port), ..Settings::default() };
+    let error = get(&mut client, address, b"a", &settings).expect_err("no port");
+    let TransferError::Socket(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn many_transfers_leave_one_thread_and_a_bounded_number_of_sockets() {
@@ -101,7 +130,7 @@ fn many_transfers_leave_one_thread_and_a_bounded_number_of_sockets() {
     // 64 that linger, 16 on their way to it, and some room for the server and for other tests.
     assert!(sockets <= before + 64 + 16 + 40, "{sockets} descriptors, {before} before");
     // The other tests of this process have a client each.
-    assert!(threads <= 3, "{threads} threads");
+    assert!(threads <= 4, "{threads} threads");
     stopper.stop();
     drop(client);
     running.join().expect("no panic").expect("a peaceful end");
@@ -114,6 +143,12 @@ fn get(
     settings: &Settings,
 ) -> Result<Report, TransferError> {
     client.get(server, name, settings, Box::new(Nowhere), &mut |_| {})
+}
+
+/// A port that nobody has at the moment.
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    socket.local_addr().expect("a bound socket").port()
 }
 
 fn server() -> (UdpSocket, SocketAddr) {

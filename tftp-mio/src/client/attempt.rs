@@ -12,7 +12,10 @@ use tftp_core::{
     Verdict,
 };
 
-use super::{Canceller, Progress, Report, Settings, TransferError, error_of, lingering::Lingerer};
+use super::{
+    Canceller, Progress, Report, Settings, TransferError, error_of,
+    lingering::{Lingerer, Lingering},
+};
 use crate::{
     clock::Clock,
     socket::{DATAGRAM, bind_transfer, enlarge_receive_buffer},
@@ -30,6 +33,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct Attempt<'a> {
     pub(super) poll: &'a mut Poll,
     pub(super) canceller: &'a Canceller,
+    /// Earlier transfers, which still have their sockets.
+    pub(super) lingering: &'a mut Lingering,
     pub(super) server: SocketAddr,
     pub(super) request: Request<'a>,
     pub(super) settings: &'a Settings,
@@ -74,9 +79,14 @@ impl Attempt<'_> {
         if self.canceller.is_cancelled() {
             return Err(TransferError::Cancelled.into());
         }
-        let socket = self.bind().map_err(TransferError::Network)?;
+        let socket = self.bind().or_else(|_| {
+            // The ports, or the descriptors, may be with those that linger.
+            self.lingering.finish();
+            self.bind()
+        });
+        let socket = socket.map_err(TransferError::Socket)?;
         if matches!(content, Content::Sink(_)) {
-            enlarge_receive_buffer(&socket).map_err(TransferError::Network)?;
+            enlarge_receive_buffer(&socket).map_err(TransferError::Socket)?;
         }
         let size = match &content {
             Content::Source(source) => source.size(),
@@ -95,10 +105,11 @@ impl Attempt<'_> {
         self.poll
             .registry()
             .register(&mut running.socket, SOCKET, Interest::READABLE | Interest::WRITABLE)
-            .map_err(TransferError::Network)?;
+            .map_err(TransferError::Socket)?;
         let outcome = self.drive(&mut running, size);
         let deregistered = self.poll.registry().deregister(&mut running.socket);
-        outcome.and(deregistered).map_err(TransferError::Network)?;
+        outcome?;
+        deregistered.map_err(TransferError::Socket)?;
         (self.progress)(running.progress(size));
         running.conclude()
     }
@@ -139,7 +150,7 @@ impl Attempt<'_> {
     }
 
     /// The poll loop, until the transfer is over or only lingers.
-    fn drive(&mut self, running: &mut Running, size: Option<u64>) -> io::Result<()> {
+    fn drive(&mut self, running: &mut Running, size: Option<u64>) -> Result<(), TransferError> {
         let mut events = Events::with_capacity(8);
         let mut told = StdInstant::now();
         (self.progress)(running.progress(size));
@@ -151,12 +162,12 @@ impl Attempt<'_> {
             if let Some(error) = running.transfer.take_send_error()
                 && matches!(running.transfer.status(), Status::Opening)
             {
-                return Err(error);
+                return Err(TransferError::Network(error));
             }
             let sleep = running.sleep().map_or(TICK, |sleep| sleep.min(TICK));
             match self.poll.poll(&mut events, Some(sleep)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
+                result => result.map_err(TransferError::Socket)?,
             }
             if self.canceller.is_cancelled() {
                 running.transfer.abort(ErrorCode::NOT_DEFINED, "cancelled by the user");

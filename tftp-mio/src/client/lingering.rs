@@ -30,7 +30,7 @@ const MOST: usize = 64;
 /// Transfers on their way to the thread.
 const QUEUE: usize = 16;
 
-/// How long those that are left may linger once the client is dropped.
+/// How long those that are left may linger once they are to finish.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 const WAKE: Token = Token(usize::MAX);
@@ -69,17 +69,21 @@ impl Lingering {
             let _ = thread.waker.wake();
         }
     }
-}
 
-impl Drop for Lingering {
-    /// Waits for those that linger, [`PATIENCE`] at most.
-    fn drop(&mut self) {
+    /// Waits for those that linger, [`PATIENCE`] at most, and closes their sockets.
+    pub(super) fn finish(&mut self) {
         if let Some(Thread { queue, waker, handle }) = self.0.take() {
             drop(queue);
             let _ = waker.wake();
             // A panic there has been printed, and the files are complete all the same.
             let _ = handle.join();
         }
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -104,7 +108,7 @@ struct Loop {
     /// The oldest first.
     present: VecDeque<(Token, Lingerer)>,
     next_token: usize,
-    /// When to leave whatever lingers then; known once the client is dropped.
+    /// When to leave whatever lingers then; known once they are to finish.
     leave: Option<StdInstant>,
     scratch: Scratch,
     inbox: Box<[u8]>,

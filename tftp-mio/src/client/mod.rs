@@ -132,7 +132,11 @@ pub enum TransferError {
     /// The local file could not be read or written; the server has been told.
     #[error("local file: {0}")]
     Local(#[source] io::Error),
-    /// No socket could be had, or the system would not send the request.
+    /// The system gave no socket, or nothing to wait on it with; nothing was sent, or the server
+    /// will give up by itself.
+    #[error("no socket: {0}")]
+    Socket(#[source] io::Error),
+    /// The system would not send the request.
     #[error("network: {0}")]
     Network(#[source] io::Error),
     /// The transfer was cancelled; the server has been told.
@@ -260,6 +264,7 @@ impl Client {
             let attempt = Attempt {
                 poll: &mut self.poll,
                 canceller: &self.canceller,
+                lingering: &mut self.lingering,
                 server,
                 request,
                 settings,
