@@ -14,7 +14,7 @@ pub(crate) enum Status {
     Usage = 2,
     /// Nobody answered, or the host has no address.
     NoAnswer = 3,
-    /// A local file could not be read or written.
+    /// A local file could not be read or written, or the system gave no socket.
     Local = 4,
     /// SIGHUP: 128 and the number of the signal, as shells report it.
     HungUp = 129,

@@ -87,7 +87,7 @@ impl Session {
         let report = self.transfer(&job, |client, progress| {
             client
                 .put(job.server, &put.remote.name, job.settings, source, progress)
-                .map_err(|error| Fault::transfer(&doing, error))
+                .map_err(|error| Fault::transfer(&doing, job.settings.mode, error))
         })?;
         if report.unconfirmed {
             show::note(&format!(
@@ -105,7 +105,7 @@ impl Session {
         let doing = format!("get {}", show::name(&remote.name));
         let settings = self.settings_for(remote);
         if settings.mode == Mode::Mail {
-            return Err(Fault::transfer(&doing, TransferError::MailRead));
+            return Err(Fault::transfer(&doing, settings.mode, TransferError::MailRead));
         }
         let server = self.address_of_file(remote)?;
         let to_stdout = file.to == Target::Stdout;
@@ -133,7 +133,7 @@ impl Session {
             };
             client
                 .get(server, &remote.name, job.settings, sink, progress)
-                .map_err(|error| Fault::transfer(&doing, error))
+                .map_err(|error| Fault::transfer(&doing, job.settings.mode, error))
         })?;
         self.tell(&summary(&format!("{doing} -> {to}"), &report), to_stdout);
         Ok(())
@@ -155,7 +155,11 @@ impl Session {
         let client = &mut self.client;
         let result = self.interrupts.during(cancel, |watch| {
             if watch.interrupted() {
-                return Err(Fault::transfer(job.doing, TransferError::Cancelled));
+                return Err(Fault::transfer(
+                    job.doing,
+                    job.settings.mode,
+                    TransferError::Cancelled,
+                ));
             }
             run(client, &mut |progress| bar.update(progress))
         });

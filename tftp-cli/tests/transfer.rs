@@ -193,6 +193,18 @@ fn transfers_of_one_script_run_one_after_the_other() {
     assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"b\n");
 }
 
+#[test]
+fn local_ports_that_are_in_use_are_local_trouble() {
+    let folder = tempdir().unwrap();
+    let taken = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let server = Server::start(|_| ());
+    let run = server.run(folder.path(), &["-R", &format!("{port}-{port}"), "-c", "get a"], b"");
+    let run = run.ends_with(4);
+    assert!(run.stderr.starts_with("tftp: get a: no socket: "), "{}", run.stderr);
+    assert!(run.stderr.ends_with("; choose other local ports with -R FIRST-LAST\n"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_tells_the_server_and_leaves_nothing_behind() {
