@@ -194,6 +194,30 @@ fn transfers_of_one_script_run_one_after_the_other() {
 }
 
 #[test]
+fn a_local_folder_that_is_not_there_is_named_and_nothing_is_sent() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|_| ());
+    let run = server.run(folder.path(), &["-c", "get f missing/x"], b"").ends_with(4);
+    assert_eq!(run.stderr, "tftp: get f -> missing/x: there is no folder \"missing\"\n");
+}
+
+#[test]
+fn mail_is_sent_in_mail_mode_and_a_server_that_does_not_take_it_refuses() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("letter"), "Dear all\n").unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x02postmaster\0mail\0").send_error(4, b"no mail");
+    });
+    let input = b"options off\nmode mail\nput letter postmaster\n";
+    let run = server.run(folder.path(), &[], input).ends_with(1);
+    assert_eq!(
+        run.stderr,
+        "tftp: line 3: put letter: the server refused: illegal TFTP operation (code 4): \
+         \"no mail\"; the server may not take mail: `mode octet` stores a file instead\n"
+    );
+}
+
+#[test]
 fn local_ports_that_are_in_use_are_local_trouble() {
     let folder = tempdir().unwrap();
     let taken = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
