@@ -92,6 +92,7 @@ fn behind_links(path: &Path) -> PathBuf {
 
 /// The error of a file that could not be made in `folder`; the temporary name would tell nobody
 /// anything.
+#[expect(clippy::unnecessary_debug_formatting, reason = "escaped, as the text is for a terminal")]
 fn no_file_in(folder: &Path, error: &io::Error) -> io::Error {
     let text = if error.kind() == io::ErrorKind::NotFound {
         format!("there is no folder {folder:?}")
