@@ -238,7 +238,7 @@ fn a_signal_tells_the_server_and_leaves_nothing_behind() {
         ("-HUP", 129, "tftp: hung up\n"),
     ] {
         let folder = tempdir().unwrap();
-        let (server, running) = stalling_server();
+        let (server, running) = Server::stalling();
         let args = ["--no-options", "127.0.0.1", &server.port, "-c", "get", "a"];
         let child = spawn(folder.path(), args);
         running.recv().unwrap();
@@ -255,7 +255,7 @@ fn a_signal_tells_the_server_and_leaves_nothing_behind() {
 fn a_terminated_script_does_not_go_on() {
     // `finish` fails on a second request.
     let folder = tempdir().unwrap();
-    let (server, running) = stalling_server();
+    let (server, running) = Server::stalling();
     let args = ["--no-options", "--keep-going", "127.0.0.1", &server.port];
     let mut child = spawn(folder.path(), args);
     child.stdin.take().unwrap().write_all(b"bogus\nget a\nget b\n").unwrap();
@@ -288,7 +288,7 @@ fn a_signal_ends_a_program_that_waits_for_commands() {
 #[test]
 fn a_transfer_under_nohup_outlives_its_terminal() {
     let folder = tempdir().unwrap();
-    let (server, running) = stalling_server();
+    let (server, running) = Server::stalling();
     let line = format!(
         "trap '' HUP; exec {} --no-options 127.0.0.1 {} -c get a",
         env!("CARGO_BIN_EXE_tftp"),
@@ -302,20 +302,6 @@ fn a_transfer_under_nohup_outlives_its_terminal() {
     kill("-TERM", &child);
     Run::of(child).ends_with(143);
     server.finish();
-}
-
-/// A server that sends the first block of `a`, tells so, and then waits for an ERROR.
-#[cfg(unix)]
-fn stalling_server() -> (Server, std::sync::mpsc::Receiver<()>) {
-    let (running, wait) = std::sync::mpsc::channel();
-    let server = Server::start(move |listener| {
-        let mut peer = listener.accept(b"\0\x01a\0octet\0");
-        peer.send_data(1, &[0; 512]);
-        peer.expect_ack(1);
-        running.send(()).unwrap();
-        assert_eq!(peer.receive(), b"\0\x05\0\0cancelled by the user\0");
-    });
-    (server, wait)
 }
 
 /// Takes [`file`] as a server of RFC 1350 does.
