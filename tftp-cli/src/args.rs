@@ -30,7 +30,7 @@ Without -c it is a prompt; `help` lists its commands. Commands can be piped in.
   tftp tftp://192.0.2.1/pxelinux.0 -
 
 Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 no answer, 4 local file trouble,
-130 interrupted."
+129 hung up, 130 interrupted, 143 terminated."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that users type")]
 pub(crate) struct Args {

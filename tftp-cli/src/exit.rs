@@ -14,10 +14,14 @@ pub(crate) enum Status {
     Usage = 2,
     /// Nobody answered, or the host has no address.
     NoAnswer = 3,
-    /// A local file could not be read or written.
+    /// A local file could not be read or written, or the system gave no socket.
     Local = 4,
-    /// Ctrl-C: 128 and the number of SIGINT, as shells report it.
+    /// SIGHUP: 128 and the number of the signal, as shells report it.
+    HungUp = 129,
+    /// Ctrl-C: 128 and the number of SIGINT.
     Interrupted = 130,
+    /// SIGTERM: 128 and the number of the signal.
+    Terminated = 143,
 }
 
 impl From<Status> for ExitCode {

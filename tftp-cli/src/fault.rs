@@ -2,10 +2,10 @@
 
 use std::io;
 
-use tftp_core::ErrorCode;
+use tftp_core::{ErrorCode, Mode};
 use tftp_mio::client::TransferError;
 
-use crate::exit::Status;
+use crate::{exit::Status, interrupt::End};
 
 /// Why a command, or the whole program, failed.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +22,12 @@ pub(crate) enum Fault {
         why: String,
     },
     /// A transfer was tried and failed.
-    #[error("{doing}: {}", explain(error))]
+    #[error("{doing}: {}", explain(*mode, error))]
     Transfer {
         /// The transfer, such as `get boot/x.efi`.
         doing: String,
+        /// The mode that was asked for.
+        mode: Mode,
         /// What the engine says.
         error: TransferError,
     },
@@ -56,6 +58,9 @@ pub(crate) enum Fault {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+    /// A signal that ends the program.
+    #[error("{}", match .0 { End::HangUp => "hung up", End::Terminate => "terminated" })]
+    Ended(End),
 }
 
 impl Fault {
@@ -69,7 +74,7 @@ impl Fault {
                     Status::NoAnswer
                 }
                 TransferError::Name(_) | TransferError::MailRead => Status::Usage,
-                TransferError::Local(_) => Status::Local,
+                TransferError::Local(_) | TransferError::Socket(_) => Status::Local,
                 TransferError::Cancelled => Status::Interrupted,
                 // Server, Protocol, and whatever else an engine of the future holds against the
                 // server.
@@ -78,7 +83,13 @@ impl Fault {
             Self::SomeRefused { .. } => Status::Refused,
             Self::Local { .. } | Self::System { .. } => Status::Local,
             Self::Interrupted => Status::Interrupted,
+            Self::Ended(end) => end.status(),
         }
+    }
+
+    /// Whether no other command may follow, not even where failures are forgiven.
+    pub(crate) fn ends_the_program(&self) -> bool {
+        matches!(self, Self::Ended(_))
     }
 
     /// Whether the server refused this one file, and may well give another.
@@ -86,9 +97,9 @@ impl Fault {
         matches!(self, Self::Transfer { error: TransferError::Server { .. }, .. })
     }
 
-    /// A failed transfer, named by `doing`.
-    pub(crate) fn transfer(doing: &str, error: TransferError) -> Self {
-        Self::Transfer { doing: doing.to_owned(), error }
+    /// A failed transfer in `mode`, named by `doing`.
+    pub(crate) fn transfer(doing: &str, mode: Mode, error: TransferError) -> Self {
+        Self::Transfer { doing: doing.to_owned(), mode, error }
     }
 
     /// Local trouble during `doing`.
@@ -97,15 +108,15 @@ impl Fault {
     }
 }
 
-fn explain(error: &TransferError) -> String {
+/// Bytes of a server's words that are shown; an ERROR may bring a hundred times as many.
+const MOST_WORDS: usize = 512;
+
+fn explain(mode: Mode, error: &TransferError) -> String {
     match error {
         TransferError::Server { code, message } => {
-            let said = match message.as_slice() {
-                [] => String::new(),
-                message => format!(": \"{}\"", message.escape_ascii()),
-            };
+            let said = quote(message);
             let number = code.0;
-            let next = after_refusal(*code);
+            let next = after_refusal(*code, mode, message);
             format!("the server refused: {code} (code {number}){said}{next}")
         }
         TransferError::NoAnswer => "no answer; check host and port, and whether a firewall drops \
@@ -118,23 +129,36 @@ fn explain(error: &TransferError) -> String {
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "nothing listens there; check host and port".to_owned()
         }
-        TransferError::Network(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
-            format!("{error}; choose other local ports with -R FIRST-LAST")
-        }
+        TransferError::Socket(cause) => format!("{error}{}", without_socket(cause)),
         TransferError::MailRead => format!("{error}; choose octet or netascii"),
         TransferError::Cancelled => "interrupted".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// What to try next after an ERROR of that code.
-fn after_refusal(code: ErrorCode) -> &'static str {
+/// What the server said, if anything: escaped, and cut off where it goes on and on.
+fn quote(message: &[u8]) -> String {
+    match message.get(..MOST_WORDS) {
+        _ if message.is_empty() => String::new(),
+        Some(begin) if message.len() > MOST_WORDS => format!(": \"{}\"...", begin.escape_ascii()),
+        _ => format!(": \"{}\"", message.escape_ascii()),
+    }
+}
+
+/// What to try next after an ERROR of that code with those words.
+fn after_refusal(code: ErrorCode, mode: Mode, message: &[u8]) -> &'static str {
     match code {
         ErrorCode::FILE_NOT_FOUND => "; check the name, upper and lower case too",
+        ErrorCode::ACCESS_VIOLATION if names_no_file(message) => {
+            "; a folder or a device cannot be transferred"
+        }
         ErrorCode::ACCESS_VIOLATION => {
             "; the server must allow this file to be read, or uploads to be written"
         }
         ErrorCode::FILE_EXISTS => "; choose another name on the server",
+        ErrorCode::ILLEGAL_OPERATION if mode == Mode::Mail => {
+            "; the server may not take mail: `mode octet` stores a file instead"
+        }
         ErrorCode::ILLEGAL_OPERATION | ErrorCode::OPTIONS_REFUSED => {
             "; try `options off` (--no-options)"
         }
@@ -142,14 +166,39 @@ fn after_refusal(code: ErrorCode) -> &'static str {
     }
 }
 
+/// Whether the server says that the name is that of a folder or a device, as `tftpd` puts it.
+fn names_no_file(message: &[u8]) -> bool {
+    message.to_ascii_lowercase().windows(NO_FILE.len()).any(|part| part == NO_FILE)
+}
+
+const NO_FILE: &[u8] = b"not a regular file";
+
+/// What to try next when the system gave no socket.
+fn without_socket(cause: &io::Error) -> &'static str {
+    if cause.kind() == io::ErrorKind::AddrInUse {
+        return "; choose other local ports with -R FIRST-LAST";
+    }
+    if cause.kind() == io::ErrorKind::PermissionDenied {
+        return "; local ports below 1024 are for administrators, so choose others with -R FIRST-LAST";
+    }
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        if matches!(Errno::from_io_error(cause), Some(Errno::MFILE | Errno::NFILE)) {
+            return "; raise the limit of open files (ulimit -n)";
+        }
+    }
+    ""
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
 
-    use tftp_core::{ErrorCode, Misconduct, UnencodableRequest};
+    use tftp_core::{ErrorCode, Misconduct, Mode, UnencodableRequest};
     use tftp_mio::client::TransferError;
 
-    use super::Fault;
+    use super::{End, Fault};
 
     fn refused(code: u16, message: &[u8]) -> TransferError {
         TransferError::Server { code: ErrorCode(code), message: message.to_vec() }
@@ -167,13 +216,16 @@ mod tests {
             (TransferError::TimedOut, 3),
             (TransferError::Network(io::ErrorKind::HostUnreachable.into()), 3),
             (TransferError::Local(io::ErrorKind::StorageFull.into()), 4),
+            (TransferError::Socket(io::ErrorKind::AddrInUse.into()), 4),
             (TransferError::Cancelled, 130),
         ] {
-            let fault = Fault::transfer("get a", error);
+            let fault = Fault::transfer("get a", Mode::Octet, error);
             assert_eq!(fault.status() as u8, status, "{fault}");
         }
         assert_eq!(Fault::Usage(String::new()).status() as u8, 2);
         assert_eq!(Fault::Interrupted.status() as u8, 130);
+        assert_eq!(Fault::Ended(End::HangUp).status() as u8, 129);
+        assert_eq!(Fault::Ended(End::Terminate).status() as u8, 143);
         let local = Fault::local("put a", io::ErrorKind::NotFound.into());
         assert_eq!(local.status() as u8, 4);
     }
@@ -181,7 +233,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_the_server_said_and_what_to_try() {
         assert_eq!(
-            Fault::transfer("get boot/x.efi", refused(1, b"no such file")).to_string(),
+            Fault::transfer("get boot/x.efi", Mode::Octet, refused(1, b"no such file")).to_string(),
             "get boot/x.efi: the server refused: file not found (code 1): \"no such file\"; \
              check the name, upper and lower case too"
         );
@@ -190,7 +242,7 @@ mod tests {
     #[test]
     fn the_servers_words_cannot_steer_the_terminal() {
         assert_eq!(
-            Fault::transfer("get x", refused(0, b"\x1b[2Jgone\n\xff")).to_string(),
+            Fault::transfer("get x", Mode::Octet, refused(0, b"\x1b[2Jgone\n\xff")).to_string(),
             r#"get x: the server refused: undefined error (code 0): "\x1b[2Jgone\n\xff""#
         );
     }
@@ -198,8 +250,54 @@ mod tests {
     #[test]
     fn an_error_without_words_has_no_quotes() {
         assert_eq!(
-            Fault::transfer("get x", refused(300, b"")).to_string(),
+            Fault::transfer("get x", Mode::Octet, refused(300, b"")).to_string(),
             "get x: the server refused: error 300 (code 300)"
         );
+    }
+
+    #[test]
+    fn the_words_of_a_server_that_goes_on_and_on_are_cut_off() {
+        let shown = |len| Fault::transfer("get x", Mode::Octet, refused(0, &vec![0; len]));
+        let words = r"\x00".repeat(512);
+        assert!(shown(512).to_string().ends_with(&format!(": \"{words}\"")));
+        assert!(shown(513).to_string().ends_with(&format!(": \"{words}\"...")));
+    }
+
+    #[test]
+    fn what_to_try_next_fits_what_was_asked_and_what_was_said() {
+        for (mode, error, next) in [
+            (Mode::Octet, refused(4, b""), "(code 4); try `options off` (--no-options)"),
+            (
+                Mode::Mail,
+                refused(4, b""),
+                "; the server may not take mail: `mode octet` stores a file instead",
+            ),
+            (Mode::Mail, refused(8, b""), "; try `options off` (--no-options)"),
+            (
+                Mode::Octet,
+                refused(2, b"no"),
+                "must allow this file to be read, or uploads to be written",
+            ),
+            (
+                Mode::Octet,
+                refused(2, b"Not a regular file"),
+                "\"Not a regular file\"; a folder or a device cannot be transferred",
+            ),
+        ] {
+            let shown = Fault::transfer("get x", mode, error).to_string();
+            assert!(shown.ends_with(next), "{shown}");
+        }
+    }
+
+    #[test]
+    fn without_a_socket_it_says_where_to_get_one() {
+        let shown = |cause| Fault::transfer("get x", Mode::Octet, TransferError::Socket(cause));
+        let taken = shown(io::ErrorKind::AddrInUse.into()).to_string();
+        assert!(taken.ends_with("; choose other local ports with -R FIRST-LAST"), "{taken}");
+        #[cfg(unix)]
+        {
+            let many = shown(rustix::io::Errno::MFILE.into()).to_string();
+            assert!(many.ends_with("; raise the limit of open files (ulimit -n)"), "{many}");
+        }
     }
 }

@@ -1,20 +1,19 @@
-//! Ctrl-C: it ends what is running now, and the program only when nothing is.
+//! Signals: Ctrl-C ends what is running now, and the program only when nothing is; SIGTERM and
+//! SIGHUP end both.
 
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
     thread,
 };
 
-#[cfg(unix)]
-use crate::exit::Status;
-use crate::fault::Fault;
+use crate::{exit::Status, fault::Fault};
 
-/// What an interrupt does while nothing runs that could be ended.
+/// What Ctrl-C does while nothing runs that could be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idle {
     /// The program ends with [`Status::Interrupted`].
@@ -23,81 +22,120 @@ pub(crate) enum Idle {
     Stay,
 }
 
-/// The door through which SIGINT reaches the running work.
+/// A signal that the program answers by ending something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "no signal reaches a thread there"))]
+pub(crate) enum Signal {
+    /// SIGINT, which Ctrl-C sends.
+    Interrupt,
+    /// One that ends the program, whatever it does.
+    End(End),
+}
+
+/// A signal that ends the program once what is running has been ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "no signal reaches a thread there"))]
+pub(crate) enum End {
+    /// SIGHUP: the terminal has gone.
+    HangUp,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl End {
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Self::HangUp => Status::HungUp,
+            Self::Terminate => Status::Terminated,
+        }
+    }
+}
+
+/// The door through which signals reach the running work.
 pub(crate) struct Interrupts {
     shared: Arc<Shared>,
 }
 
-type End = Box<dyn Fn() + Send>;
+type Cancel = Box<dyn Fn() + Send>;
 
 struct Shared {
     idle: Idle,
     /// How to end what is running now.
-    running: Mutex<Option<End>>,
-    /// Whether an interrupt came since the running work began.
+    running: Mutex<Option<Cancel>>,
+    /// Whether a signal came since the running work began.
     seen: AtomicBool,
+    /// The signal that ends the program as soon as nothing runs any more.
+    end: OnceLock<End>,
 }
 
 impl Shared {
-    fn running(&self) -> MutexGuard<'_, Option<End>> {
+    fn running(&self) -> MutexGuard<'_, Option<Cancel>> {
         // What is behind the lock is one assignment, whole whoever panicked.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends what is running; false when nothing is and the program should leave.
-    fn handle_interrupt(&self) -> bool {
-        match &*self.running() {
-            Some(end) => {
+    /// Ends what is running; when nothing is, returns the status to leave with, if any.
+    #[cfg_attr(
+        not(any(unix, test)),
+        expect(dead_code, reason = "no signal reaches a thread there")
+    )]
+    fn handle_signal(&self, signal: Signal) -> Option<Status> {
+        // Held to the end: the work that is running looks at `end` once it has taken the lock.
+        let running = self.running();
+        if let Signal::End(end) = signal {
+            let _ = self.end.set(end);
+        }
+        match (&*running, signal) {
+            (Some(cancel), _) => {
                 self.seen.store(true, Ordering::SeqCst);
-                end();
-                true
+                cancel();
+                None
             }
-            None => self.idle == Idle::Stay,
+            (None, Signal::End(end)) => Some(end.status()),
+            (None, Signal::Interrupt) => match self.idle {
+                Idle::Leave => Some(Status::Interrupted),
+                Idle::Stay => None,
+            },
         }
     }
 }
 
 /// Tells running work whether it has been interrupted.
-pub(crate) struct Watch<'a>(&'a AtomicBool);
+pub(crate) struct Watch<'a>(&'a Shared);
 
 impl Watch<'_> {
     pub(crate) fn interrupted(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.seen.load(Ordering::SeqCst) || self.0.end.get().is_some()
     }
 }
 
 impl Interrupts {
-    /// Takes SIGINT over. Where signals cannot be delivered to a thread (Windows), Ctrl-C ends the
-    /// program as it always does.
+    /// Takes SIGINT, SIGTERM and SIGHUP over. Where signals cannot be delivered to a thread
+    /// (Windows), Ctrl-C ends the program as it always does.
     ///
     /// # Errors
     /// When the system refuses.
     pub(crate) fn install(idle: Idle) -> io::Result<Self> {
         let interrupts = Self::detached(idle);
         #[cfg(unix)]
-        {
-            let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT])?;
-            let shared = Arc::clone(&interrupts.shared);
-            thread::Builder::new().name("signals".to_owned()).spawn(move || {
-                for _ in &mut signals {
-                    if !shared.handle_interrupt() {
-                        std::process::exit(Status::Interrupted as i32);
-                    }
-                }
-            })?;
-        }
+        unix::deliver(&interrupts.shared)?;
         Ok(interrupts)
     }
 
-    /// Runs `work`; an interrupt meanwhile calls `end`.
+    /// The signal after which nothing new may begin.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.shared.end.get().copied()
+    }
+
+    /// Runs `work`; a signal meanwhile calls `cancel`.
     pub(crate) fn during<T>(
         &self,
-        end: impl Fn() + Send + 'static,
+        cancel: impl Fn() + Send + 'static,
         work: impl FnOnce(&Watch<'_>) -> T,
     ) -> T {
         self.shared.seen.store(false, Ordering::SeqCst);
-        *self.shared.running() = Some(Box::new(end));
-        let result = work(&Watch(&self.shared.seen));
+        *self.shared.running() = Some(Box::new(cancel));
+        let result = work(&Watch(&self.shared));
         *self.shared.running() = None;
         result
     }
@@ -112,10 +150,10 @@ impl Interrupts {
     ) -> Result<T, Fault> {
         let (result, results) = mpsc::channel();
         let interrupt = result.clone();
-        let end = move || {
+        let cancel = move || {
             let _ = interrupt.send(Err(Fault::Interrupted));
         };
-        self.during(end, |_| {
+        self.during(cancel, |_| {
             thread::spawn(move || result.send(work()));
             results.recv().unwrap_or(Err(Fault::Interrupted))
         })
@@ -127,8 +165,58 @@ impl Interrupts {
                 idle,
                 running: Mutex::new(None),
                 seen: AtomicBool::new(false),
+                end: OnceLock::new(),
             }),
         }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::{fs, io, process, sync::Arc, thread};
+
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGTERM},
+        iterator::Signals,
+    };
+
+    use super::{End, Shared, Signal};
+
+    /// Starts the thread that hands signals to `shared`.
+    pub(super) fn deliver(shared: &Arc<Shared>) -> io::Result<()> {
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        if !ignores_hang_up() {
+            signals.add_signal(SIGHUP)?;
+        }
+        // The prompt reads keys as they are typed; whoever leaves from there undoes that.
+        let terminal = tcgetattr(io::stdin()).ok();
+        let shared = Arc::clone(shared);
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for number in &mut signals {
+                let signal = match number {
+                    SIGTERM => Signal::End(End::Terminate),
+                    SIGHUP => Signal::End(End::HangUp),
+                    _ => Signal::Interrupt,
+                };
+                if let Some(status) = shared.handle_signal(signal) {
+                    if let Some(terminal) = &terminal {
+                        let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+                    }
+                    process::exit(status as i32);
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Whether the program was started to outlive its terminal, as `nohup` does. Told by Linux;
+    /// elsewhere SIGHUP is always answered.
+    fn ignores_hang_up() -> bool {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
     }
 }
 
@@ -136,8 +224,8 @@ impl Interrupts {
 mod tests {
     use std::sync::mpsc;
 
-    use super::{Idle, Interrupts};
-    use crate::fault::Fault;
+    use super::{End, Idle, Interrupts, Signal};
+    use crate::{exit::Status, fault::Fault};
 
     #[test]
     fn an_interrupt_ends_what_is_running() {
@@ -146,7 +234,7 @@ mod tests {
         let end = move || ended.send(()).unwrap();
         interrupts.during(end, |watch| {
             assert!(!watch.interrupted());
-            assert!(interrupts.shared.handle_interrupt());
+            assert_eq!(interrupts.shared.handle_signal(Signal::Interrupt), None);
             assert!(watch.interrupted());
         });
         assert_eq!(ends.try_iter().count(), 1);
@@ -155,16 +243,33 @@ mod tests {
     #[test]
     fn an_interrupt_of_earlier_work_is_forgotten() {
         let interrupts = Interrupts::detached(Idle::Leave);
-        interrupts.during(|| (), |_| interrupts.shared.handle_interrupt());
+        interrupts.during(|| (), |_| interrupts.shared.handle_signal(Signal::Interrupt));
         interrupts.during(|| (), |watch| assert!(!watch.interrupted()));
     }
 
     #[test]
     fn while_nothing_runs_the_program_leaves_unless_it_shows_a_prompt() {
-        for (idle, stays) in [(Idle::Leave, false), (Idle::Stay, true)] {
+        for (idle, status) in [(Idle::Leave, Some(Status::Interrupted)), (Idle::Stay, None)] {
             let interrupts = Interrupts::detached(idle);
-            assert_eq!(interrupts.shared.handle_interrupt(), stays);
+            assert_eq!(interrupts.shared.handle_signal(Signal::Interrupt), status);
         }
+    }
+
+    #[test]
+    fn while_nothing_runs_the_program_leaves_on_other_signals_even_from_a_prompt() {
+        for (end, status) in [(End::HangUp, Status::HungUp), (End::Terminate, Status::Terminated)] {
+            let interrupts = Interrupts::detached(Idle::Stay);
+            assert_eq!(interrupts.shared.handle_signal(Signal::End(end)), Some(status));
+        }
+    }
+
+    #[test]
+    fn after_a_signal_that_ends_the_program_no_work_begins() {
+        let interrupts = Interrupts::detached(Idle::Stay);
+        let terminate = Signal::End(End::Terminate);
+        interrupts.during(|| (), |_| assert_eq!(interrupts.shared.handle_signal(terminate), None));
+        assert_eq!(interrupts.end(), Some(End::Terminate));
+        interrupts.during(|| (), |watch| assert!(watch.interrupted()));
     }
 
     #[test]
@@ -173,7 +278,7 @@ mod tests {
         let shared = std::sync::Arc::clone(&interrupts.shared);
         let (_never, hang) = mpsc::channel::<()>();
         let result = interrupts.unless_interrupted(move || {
-            shared.handle_interrupt();
+            shared.handle_signal(Signal::Interrupt);
             let _ = hang.recv();
             Ok(())
         });

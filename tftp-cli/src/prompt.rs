@@ -17,7 +17,7 @@ const PROMPT: &str = "tftp> ";
 /// Reads and carries out commands until `bye` or Ctrl-D. A failed command is told and forgotten.
 ///
 /// # Errors
-/// When the terminal cannot be used.
+/// When the terminal cannot be used, or a signal ends the program.
 pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
     let config =
         Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
@@ -35,6 +35,7 @@ pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
         match session.run_line(line.as_bytes()) {
             Ok(Next::Continue) => {}
             Ok(Next::Leave) => return Ok(()),
+            Err(fault) if fault.ends_the_program() => return Err(fault),
             Err(fault) => show::fault(&fault),
         }
     }

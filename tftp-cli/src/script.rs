@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// Carries out each line of `input` until the end, a `bye`, or a failure; with `keep_going` until
-/// the end, a `bye`, or Ctrl-C. Returns the status of the first failure.
+/// the end, a `bye`, or a signal. Returns the status of the first failure, or of the signal that
+/// ends the program.
 ///
 /// Empty lines, and lines that begin with `#`, are skipped.
 pub(crate) fn run(session: &mut Session, mut input: impl BufRead, keep_going: bool) -> Status {
@@ -32,6 +33,9 @@ pub(crate) fn run(session: &mut Session, mut input: impl BufRead, keep_going: bo
             Ok(Next::Leave) => break,
             Err(fault) => {
                 show::note(&format!("tftp: line {number}: {fault}"));
+                if fault.ends_the_program() {
+                    return fault.status();
+                }
                 outcome = first(outcome, fault.status());
                 if !keep_going || fault.status() == Status::Interrupted {
                     break;

@@ -100,8 +100,14 @@ impl Session {
     /// Carries out one command.
     ///
     /// # Errors
-    /// When it failed; the session goes on as before.
+    /// When it failed; the session goes on as before. [`Fault::Ended`] when a signal ended the
+    /// program meanwhile, however the command went.
     pub(crate) fn run(&mut self, command: Command) -> Result<Next, Fault> {
+        let result = self.carry_out(command);
+        self.interrupts.end().map_or(result, |end| Err(Fault::Ended(end)))
+    }
+
+    fn carry_out(&mut self, command: Command) -> Result<Next, Fault> {
         let settings = &mut self.preferences.settings;
         match command {
             Command::Connect(host) => self.connect(host)?,

@@ -85,7 +85,9 @@ impl Session {
             show_bar: self.wants_bar(),
         };
         let report = self.transfer(&job, |client, progress| {
-            client.put(job.server, &put.remote.name, job.settings, source, progress)
+            client
+                .put(job.server, &put.remote.name, job.settings, source, progress)
+                .map_err(|error| Fault::transfer(&doing, job.settings.mode, error))
         })?;
         if report.unconfirmed {
             show::note(&format!(
@@ -103,7 +105,7 @@ impl Session {
         let doing = format!("get {}", show::name(&remote.name));
         let settings = self.settings_for(remote);
         if settings.mode == Mode::Mail {
-            return Err(Fault::transfer(&doing, TransferError::MailRead));
+            return Err(Fault::transfer(&doing, settings.mode, TransferError::MailRead));
         }
         let server = self.address_of_file(remote)?;
         let to_stdout = file.to == Target::Stdout;
@@ -114,28 +116,34 @@ impl Session {
             // The data and the bar would overwrite each other on the same screen.
             show_bar: self.wants_bar() && !(to_stdout && io::stdout().is_terminal()),
         };
-        let (sink, to) = match &file.to {
-            Target::Stdout => (local::Stdout::sink(), "standard output".to_owned()),
+        let (path, to) = match &file.to {
+            Target::Stdout => (None, "standard output".to_owned()),
             Target::Path(path) => {
                 let path = in_folder(path, remote)?;
                 let to = show::os(&path);
-                let sink = Download::create(&path)
-                    .map_err(|error| Fault::local(&format!("{doing} -> {to}"), error))?;
-                (sink, to)
+                (Some(path), to)
             }
         };
         let report = self.transfer(&job, |client, progress| {
-            client.get(server, &remote.name, job.settings, sink, progress)
+            // Made only now that signals are heard, so that no temporary file is left behind.
+            let sink = match path {
+                None => local::Stdout::sink(),
+                Some(path) => Download::create(&path)
+                    .map_err(|error| Fault::local(&format!("{doing} -> {to}"), error))?,
+            };
+            client
+                .get(server, &remote.name, job.settings, sink, progress)
+                .map_err(|error| Fault::transfer(&doing, job.settings.mode, error))
         })?;
         self.tell(&summary(&format!("{doing} -> {to}"), &report), to_stdout);
         Ok(())
     }
 
-    /// Runs a transfer that Ctrl-C ends and a bar shows.
+    /// Runs a transfer that signals end and a bar shows.
     fn transfer(
         &mut self,
         job: &Job<'_>,
-        run: impl FnOnce(&mut Client, &mut dyn FnMut(Progress)) -> Result<Report, TransferError>,
+        run: impl FnOnce(&mut Client, &mut dyn FnMut(Progress)) -> Result<Report, Fault>,
     ) -> Result<Report, Fault> {
         self.mention(&format!(
             "{}: asking {} in mode {}",
@@ -147,12 +155,16 @@ impl Session {
         let client = &mut self.client;
         let result = self.interrupts.during(cancel, |watch| {
             if watch.interrupted() {
-                return Err(TransferError::Cancelled);
+                return Err(Fault::transfer(
+                    job.doing,
+                    job.settings.mode,
+                    TransferError::Cancelled,
+                ));
             }
             run(client, &mut |progress| bar.update(progress))
         });
         drop(bar);
-        result.map_err(|error| Fault::transfer(job.doing, error))
+        result
     }
 
     /// What is set, and the mode of the URL where it names one.

@@ -2,7 +2,10 @@
 
 mod common;
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+};
 
 use common::{Run, Server, entries, spawn, tftp};
 use tempfile::tempdir;
@@ -190,26 +193,115 @@ fn transfers_of_one_script_run_one_after_the_other() {
     assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"b\n");
 }
 
+#[test]
+fn a_local_folder_that_is_not_there_is_named_and_nothing_is_sent() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|_| ());
+    let run = server.run(folder.path(), &["-c", "get f missing/x"], b"").ends_with(4);
+    assert_eq!(run.stderr, "tftp: get f -> missing/x: there is no folder \"missing\"\n");
+}
+
+#[test]
+fn mail_is_sent_in_mail_mode_and_a_server_that_does_not_take_it_refuses() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("letter"), "Dear all\n").unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x02postmaster\0mail\0").send_error(4, b"no mail");
+    });
+    let input = b"options off\nmode mail\nput letter postmaster\n";
+    let run = server.run(folder.path(), &[], input).ends_with(1);
+    assert_eq!(
+        run.stderr,
+        "tftp: line 3: put letter: the server refused: illegal TFTP operation (code 4): \
+         \"no mail\"; the server may not take mail: `mode octet` stores a file instead\n"
+    );
+}
+
+#[test]
+fn local_ports_that_are_in_use_are_local_trouble() {
+    let folder = tempdir().unwrap();
+    let taken = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let server = Server::start(|_| ());
+    let run = server.run(folder.path(), &["-R", &format!("{port}-{port}"), "-c", "get a"], b"");
+    let run = run.ends_with(4);
+    assert!(run.stderr.starts_with("tftp: get a: no socket: "), "{}", run.stderr);
+    assert!(run.stderr.ends_with("; choose other local ports with -R FIRST-LAST\n"));
+}
+
 #[cfg(unix)]
 #[test]
-fn an_interrupt_tells_the_server_and_leaves_nothing_behind() {
+fn a_signal_tells_the_server_and_leaves_nothing_behind() {
+    for (signal, status, said) in [
+        ("-INT", 130, "tftp: get a: interrupted\n"),
+        ("-TERM", 143, "tftp: terminated\n"),
+        ("-HUP", 129, "tftp: hung up\n"),
+    ] {
+        let folder = tempdir().unwrap();
+        let (server, running) = Server::stalling();
+        let args = ["--no-options", "127.0.0.1", &server.port, "-c", "get", "a"];
+        let child = spawn(folder.path(), args);
+        running.recv().unwrap();
+        kill(signal, &child);
+        let run = Run::of(child).ends_with(status);
+        server.finish();
+        assert_eq!(run.stderr, said);
+        assert!(entries(folder.path()).is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminated_script_does_not_go_on() {
+    // `finish` fails on a second request.
     let folder = tempdir().unwrap();
-    let (running, wait) = std::sync::mpsc::channel();
-    let server = Server::start(move |listener| {
-        let mut peer = listener.accept(b"\0\x01a\0octet\0");
-        peer.send_data(1, &[0; 512]);
-        peer.expect_ack(1);
-        running.send(()).unwrap();
-        assert_eq!(peer.receive()[..2], [0, 5]);
-    });
-    let args = ["--no-options", "127.0.0.1", &server.port, "-c", "get", "a"];
-    let child = spawn(folder.path(), args);
-    wait.recv().unwrap();
-    interrupt(&child);
-    let run = Run::of(child).ends_with(130);
+    let (server, running) = Server::stalling();
+    let args = ["--no-options", "--keep-going", "127.0.0.1", &server.port];
+    let mut child = spawn(folder.path(), args);
+    child.stdin.take().unwrap().write_all(b"bogus\nget a\nget b\n").unwrap();
+    running.recv().unwrap();
+    kill("-TERM", &child);
+    let run = Run::of(child).ends_with(143);
     server.finish();
-    assert_eq!(run.stderr, "tftp: get a: interrupted\n");
-    assert!(entries(folder.path()).is_empty());
+    assert!(run.stderr.ends_with("tftp: line 2: terminated\n"), "{}", run.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_program_that_waits_for_commands() {
+    for (signal, status) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let folder = tempdir().unwrap();
+        let mut child = spawn(folder.path(), ["127.0.0.1"]);
+        // Its answer proves that the program hears signals.
+        child.stdin.as_mut().unwrap().write_all(b"mode\n").unwrap();
+        let mut answer = [0; 11];
+        child.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"mode octet\n");
+        let input = child.stdin.take();
+        kill(signal, &child);
+        Run::of(child).ends_with(status);
+        drop(input);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_transfer_under_nohup_outlives_its_terminal() {
+    let folder = tempdir().unwrap();
+    let (server, running) = Server::stalling();
+    let line = format!(
+        "trap '' HUP; exec {} --no-options 127.0.0.1 {} -c get a",
+        env!("CARGO_BIN_EXE_tftp"),
+        server.port
+    );
+    let mut shell = std::process::Command::new("sh");
+    let shell = shell.args(["-c", &line]).current_dir(folder.path());
+    let child = shell.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    running.recv().unwrap();
+    kill("-HUP", &child);
+    kill("-TERM", &child);
+    Run::of(child).ends_with(143);
+    server.finish();
 }
 
 /// Takes [`file`] as a server of RFC 1350 does.
@@ -223,8 +315,8 @@ fn receive_file(peer: &mut common::Peer) {
 }
 
 #[cfg(unix)]
-fn interrupt(child: &std::process::Child) {
+fn kill(signal: &str, child: &std::process::Child) {
     let mut kill = std::process::Command::new("kill");
-    let kill = kill.args(["-INT", &child.id().to_string()]);
+    let kill = kill.args([signal, &child.id().to_string()]);
     assert!(kill.status().unwrap().success());
 }

@@ -8,6 +8,7 @@ use std::{
     net::{SocketAddr, UdpSocket},
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -96,6 +97,20 @@ impl Server {
             listener
         });
         Self { port, script }
+    }
+
+    /// A server that sends the first block of `a`, tells so, and then waits for the ERROR of a user
+    /// who has had enough.
+    pub(crate) fn stalling() -> (Self, Receiver<()>) {
+        let (running, wait) = channel();
+        let server = Self::start(move |listener| {
+            let mut peer = listener.accept(b"\0\x01a\0octet\0");
+            peer.send_data(1, &[0; 512]);
+            peer.expect_ack(1);
+            running.send(()).unwrap();
+            assert_eq!(peer.receive(), b"\0\x05\0\0cancelled by the user\0");
+        });
+        (server, wait)
     }
 
     /// Runs `tftp 127.0.0.1 PORT ARGS` and then waits for the script's end.

@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    thread::{self, JoinHandle},
     time::{Duration, Instant as StdInstant},
 };
 
@@ -13,7 +12,10 @@ use tftp_core::{
     Verdict,
 };
 
-use super::{Canceller, Progress, Report, Settings, TransferError, error_of};
+use super::{
+    Canceller, Progress, Report, Settings, TransferError, error_of,
+    lingering::{Lingerer, Lingering},
+};
 use crate::{
     clock::Clock,
     socket::{DATAGRAM, bind_transfer, enlarge_receive_buffer},
@@ -31,6 +33,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct Attempt<'a> {
     pub(super) poll: &'a mut Poll,
     pub(super) canceller: &'a Canceller,
+    /// Earlier transfers, which still have their sockets.
+    pub(super) lingering: &'a mut Lingering,
     pub(super) server: SocketAddr,
     pub(super) request: Request<'a>,
     pub(super) settings: &'a Settings,
@@ -40,8 +44,8 @@ pub(super) struct Attempt<'a> {
 /// A transfer that has moved its file.
 pub(super) struct Finished {
     pub(super) report: Report,
-    /// The thread that repeats the last ACK if need be.
-    pub(super) lingering: Option<JoinHandle<()>>,
+    /// What repeats the last ACK if need be.
+    pub(super) lingerer: Option<Lingerer>,
 }
 
 /// A transfer that has not.
@@ -75,9 +79,14 @@ impl Attempt<'_> {
         if self.canceller.is_cancelled() {
             return Err(TransferError::Cancelled.into());
         }
-        let socket = self.bind().map_err(TransferError::Network)?;
+        let socket = self.bind().or_else(|_| {
+            // The ports, or the descriptors, may be with those that linger.
+            self.lingering.finish();
+            self.bind()
+        });
+        let socket = socket.map_err(TransferError::Socket)?;
         if matches!(content, Content::Sink(_)) {
-            enlarge_receive_buffer(&socket).map_err(TransferError::Network)?;
+            enlarge_receive_buffer(&socket).map_err(TransferError::Socket)?;
         }
         let size = match &content {
             Content::Source(source) => source.size(),
@@ -96,10 +105,11 @@ impl Attempt<'_> {
         self.poll
             .registry()
             .register(&mut running.socket, SOCKET, Interest::READABLE | Interest::WRITABLE)
-            .map_err(TransferError::Network)?;
+            .map_err(TransferError::Socket)?;
         let outcome = self.drive(&mut running, size);
         let deregistered = self.poll.registry().deregister(&mut running.socket);
-        outcome.and(deregistered).map_err(TransferError::Network)?;
+        outcome?;
+        deregistered.map_err(TransferError::Socket)?;
         (self.progress)(running.progress(size));
         running.conclude()
     }
@@ -140,7 +150,7 @@ impl Attempt<'_> {
     }
 
     /// The poll loop, until the transfer is over or only lingers.
-    fn drive(&mut self, running: &mut Running, size: Option<u64>) -> io::Result<()> {
+    fn drive(&mut self, running: &mut Running, size: Option<u64>) -> Result<(), TransferError> {
         let mut events = Events::with_capacity(8);
         let mut told = StdInstant::now();
         (self.progress)(running.progress(size));
@@ -152,12 +162,12 @@ impl Attempt<'_> {
             if let Some(error) = running.transfer.take_send_error()
                 && matches!(running.transfer.status(), Status::Opening)
             {
-                return Err(error);
+                return Err(TransferError::Network(error));
             }
             let sleep = running.sleep().map_or(TICK, |sleep| sleep.min(TICK));
             match self.poll.poll(&mut events, Some(sleep)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
+                result => result.map_err(TransferError::Socket)?,
             }
             if self.canceller.is_cancelled() {
                 running.transfer.abort(ErrorCode::NOT_DEFINED, "cancelled by the user");
@@ -253,11 +263,12 @@ impl Running {
             asked_again: false,
             unconfirmed: matches!(status, Status::Unconfirmed(_)),
         };
-        let lingering = matches!(status, Status::Lingering(_)).then(|| {
-            thread::Builder::new().name("tftp-linger".into()).spawn(move || self.linger())
+        let lingerer = matches!(status, Status::Lingering(_)).then_some(Lingerer {
+            clock: self.clock,
+            socket: self.socket,
+            transfer: self.transfer,
         });
-        // Without a thread the last ACK is not repeated; the file is complete all the same.
-        Ok(Finished { report, lingering: lingering.and_then(Result::ok) })
+        Ok(Finished { report, lingerer })
     }
 
     fn fail(mut self, status: Status) -> Failed {
@@ -270,35 +281,5 @@ impl Running {
         let error = error_of(failure, self.peer_error.take());
         let content = self.transfer.into_content();
         Failed { error, opening: content.map(|content| (failure, content)) }
-    }
-
-    /// Repeats the last ACK for a server that did not get it.
-    fn linger(mut self) {
-        let result = (|| -> io::Result<()> {
-            let mut poll = Poll::new()?;
-            let mut events = Events::with_capacity(8);
-            poll.registry().register(&mut self.socket, SOCKET, Interest::READABLE)?;
-            while let Some(sleep) = self.sleep() {
-                match poll.poll(&mut events, Some(sleep)) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    result => result?,
-                }
-                self.linger_once();
-            }
-            Ok(())
-        })();
-        if let Err(error) = result {
-            tracing::debug!(%error, "lingering ended early");
-        }
-    }
-
-    fn linger_once(&mut self) {
-        while let Ok((len, from)) = self.socket.recv_from(&mut self.inbox) {
-            let now = self.clock.now();
-            // The file is complete: there is nothing to write, and nobody to tell of an ERROR.
-            let _ = self.transfer.handle_datagram(now, from, &self.inbox[..len]);
-            self.pump();
-        }
-        self.expire();
     }
 }

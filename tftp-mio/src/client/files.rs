@@ -37,10 +37,11 @@ pub struct Download;
 
 impl Download {
     /// Prepares to write `path`. A regular file is written beside it under a temporary name and
-    /// renamed at the end; a device or a pipe is written directly.
+    /// renamed at the end; a device or a pipe is written directly. A symbolic link stays, and the
+    /// file that it stands for is written, even if that is not there yet.
     ///
     /// # Errors
-    /// When `path` is a folder, or its folder cannot be written.
+    /// When `path` is a folder, or its folder cannot be written or is not there.
     pub fn create(path: &Path) -> io::Result<Box<dyn Sink>> {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -54,8 +55,8 @@ impl Download {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        // Through a link to the file that it stands for: a rename would replace the link.
-        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // A rename would replace a link.
+        let target = behind_links(path);
         let folder = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -68,9 +69,39 @@ impl Download {
             // As any program creates files: the umask takes from it.
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        let file = builder.tempfile_in(folder)?;
+        let file = builder.tempfile_in(folder).map_err(|error| no_file_in(folder, &error))?;
         Ok(Box::new(Whole { file, target }))
     }
+}
+
+/// Links that are followed before giving up, as on Linux.
+const MOST_LINKS: usize = 40;
+
+/// The file that `path` stands for, whether it exists or not.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&target) {
+            // An absolute one replaces what it is joined to.
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => break,
+        }
+    }
+    target
+}
+
+/// The error of a file that could not be made in `folder`; the temporary name would tell nobody
+/// anything.
+#[expect(clippy::unnecessary_debug_formatting, reason = "escaped, as the text is for a terminal")]
+fn no_file_in(folder: &Path, error: &io::Error) -> io::Error {
+    let text = if error.kind() == io::ErrorKind::NotFound {
+        format!("there is no folder {folder:?}")
+    } else {
+        let cause = error.get_ref().and_then(|error| error.source());
+        let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+        format!("cannot create a file in {folder:?}: {cause}")
+    };
+    io::Error::new(error.kind(), text)
 }
 
 /// A file under a temporary name, gone when it is dropped.
@@ -112,5 +143,49 @@ impl Sink for Device {
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io};
+
+    use super::Download;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let error = Download::create(&missing.join("x")).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert_eq!(error.to_string(), format!("there is no folder {missing:?}"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_the_file_behind_it_is_written_even_if_it_is_not_there_yet() {
+        use std::os::unix::fs::symlink;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        fs::create_dir(path("sub")).unwrap();
+        symlink("sub/second", path("first")).unwrap();
+        symlink("file", path("sub/second")).unwrap();
+        for content in [b"new", b"old"] {
+            let mut sink = Download::create(&path("first")).unwrap();
+            sink.write_at(0, content).unwrap();
+            sink.finish().unwrap();
+            assert!(path("first").is_symlink() && path("sub/second").is_symlink());
+            assert_eq!(fs::read(path("sub/file")).unwrap(), content);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_to_each_other_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("link", &link).unwrap();
+        assert!(Download::create(&link).is_err());
     }
 }

@@ -14,6 +14,7 @@
 
 mod attempt;
 mod files;
+mod lingering;
 
 use std::{
     io,
@@ -23,7 +24,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -40,6 +40,7 @@ use crate::{
 };
 use attempt::{Attempt, Failed, WAKE};
 pub use files::{Download, Upload};
+use lingering::Lingering;
 
 /// What to ask a server for, and how patiently.
 #[derive(Clone, Debug)]
@@ -131,7 +132,11 @@ pub enum TransferError {
     /// The local file could not be read or written; the server has been told.
     #[error("local file: {0}")]
     Local(#[source] io::Error),
-    /// No socket could be had, or the system would not send the request.
+    /// The system gave no socket, or nothing to wait on it with; nothing was sent, or the server
+    /// will give up by itself.
+    #[error("no socket: {0}")]
+    Socket(#[source] io::Error),
+    /// The system would not send the request.
     #[error("network: {0}")]
     Network(#[source] io::Error),
     /// The transfer was cancelled; the server has been told.
@@ -162,13 +167,14 @@ impl Canceller {
 
 /// A TFTP client. Transfers run one after the other.
 ///
-/// A client that has received a file stays behind for a moment, on a thread of its own, to repeat
-/// its last ACK; dropping the client waits for that, half a second at most.
+/// After a file has been received, a thread in the background repeats its last ACK for a moment if
+/// the server asks for it; dropping the client waits for that, half a second at most. However many
+/// transfers there were, that is one thread, and at most 64 of them are repeated at a time.
 #[derive(Debug)]
 pub struct Client {
     poll: Poll,
     canceller: Canceller,
-    lingering: Vec<JoinHandle<()>>,
+    lingering: Lingering,
 }
 
 impl Client {
@@ -180,7 +186,7 @@ impl Client {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let canceller = Canceller { waker, cancelled: Arc::default() };
-        Ok(Self { poll, canceller, lingering: Vec::new() })
+        Ok(Self { poll, canceller, lingering: Lingering::default() })
     }
 
     /// A handle that ends this client's transfers.
@@ -258,6 +264,7 @@ impl Client {
             let attempt = Attempt {
                 poll: &mut self.poll,
                 canceller: &self.canceller,
+                lingering: &mut self.lingering,
                 server,
                 request,
                 settings,
@@ -265,7 +272,9 @@ impl Client {
             };
             match attempt.run(content) {
                 Ok(finished) => {
-                    self.lingering.extend(finished.lingering);
+                    if let Some(lingerer) = finished.lingerer {
+                        self.lingering.take(lingerer);
+                    }
                     break Ok(Report { asked_again, ..finished.report });
                 }
                 Err(Failed { error, opening: Some((failure, back)) }) => {
@@ -280,15 +289,6 @@ impl Client {
         };
         self.canceller.cancelled.store(false, Ordering::SeqCst);
         result
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        for thread in self.lingering.drain(..) {
-            // A panic there has been printed, and the file is complete all the same.
-            let _ = thread.join();
-        }
     }
 }
 

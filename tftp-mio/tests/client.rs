@@ -1,0 +1,175 @@
+//! The client engine inside of another program.
+
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tftp_core::Timeout;
+use tftp_mio::client::{Client, Report, Settings, Sink, TransferError};
+
+/// Takes whatever comes.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn seekable(&self) -> bool {
+        true
+    }
+
+    fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_last_ack_is_repeated_while_the_client_goes_on() {
+    let (server, address) = server();
+    let peer = thread::spawn(move || {
+        let first = serve(&server, b'a');
+        let (_, second) = receive(&server);
+        // The first transfer is over for the client's user; the server asks for its ACK again.
+        server.send_to(b"\0\x03\0\x01a", first).expect("loopback takes it");
+        assert_eq!(receive(&server), (b"\0\x04\0\x01".to_vec(), first));
+        server.send_to(b"\0\x05\0\x01\0", second).expect("loopback takes it");
+    });
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings { timeout: Timeout::new(60).ok(), ..Settings::default() };
+    get(&mut client, address, b"a", &settings).expect("a file");
+    assert!(get(&mut client, address, b"b", &settings).is_err());
+    peer.join().expect("the script was followed");
+}
+
+#[test]
+fn dropping_the_client_does_not_wait_for_a_long_negotiated_timeout() {
+    let (server, address) = server();
+    let peer = thread::spawn(move || serve(&server, b'a'));
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings { timeout: Timeout::new(60).ok(), ..Settings::default() };
+    get(&mut client, address, b"a", &settings).expect("a file");
+    peer.join().expect("the script was followed");
+    let dropped = Instant::now();
+    drop(client);
+    assert!(dropped.elapsed() < Duration::from_secs(20), "{:?}", dropped.elapsed());
+}
+
+#[test]
+fn one_local_port_serves_one_transfer_after_the_other() {
+    let port = free_port();
+    let (server, address) = server();
+    let peer = thread::spawn(move || [serve(&server, b'a'), serve(&server, b'b')]);
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings {
+        timeout: Timeout::new(60).ok(),
+        local_ports: Some(port..=port),
+        ..Settings::default()
+    };
+    get(&mut client, address, b"a", &settings).expect("a file");
+    get(&mut client, address, b"b", &settings).expect("the port of the first transfer");
+    let from = peer.join().expect("the script was followed");
+    assert_eq!(from.map(|from| from.port()), [port; 2]);
+}
+
+#[test]
+fn a_local_port_that_is_taken_is_no_network_trouble() {
+    let taken = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let port = taken.local_addr().expect("a bound socket").port();
+    let (_server, address) = server();
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings { local_ports: Some(port..=port), ..Settings::default() };
+    let error = get(&mut client, address, b"a", &settings).expect_err("no port");
+    let TransferError::Socket(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn many_transfers_leave_one_thread_and_a_bounded_number_of_sockets() {
+    use std::fs;
+
+    use tftp_mio::{
+        server::{Config, Server},
+        storage::{Folder, WritePolicy},
+    };
+
+    /// How many entries of a folder of /proc name what the client has.
+    fn count(folder: &str, is_ours: impl Fn(&fs::DirEntry) -> bool) -> usize {
+        let entries = fs::read_dir(folder).expect("/proc is mounted");
+        entries.filter(|entry| entry.as_ref().is_ok_and(&is_ours)).count()
+    }
+    /// One that has ended meanwhile has no name.
+    fn lingers(task: &fs::DirEntry) -> bool {
+        let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        name.trim_end() == "tftp-linger"
+    }
+
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a"), "content").expect("a file");
+    let storage = Folder::open(folder.path(), WritePolicy::Never).expect("a folder");
+    let listen = vec!["127.0.0.1:0".parse().expect("an address")];
+    let server = Server::bind(&Config { listen, ..Config::default() }, Box::new(storage));
+    let server = server.expect("a free port");
+    let (address, stopper) = (server.local_addrs()[0], server.stopper());
+    let running = thread::spawn(move || server.run());
+
+    let mut client = Client::new().expect("a poll descriptor");
+    let before = count("/proc/self/fd", |_| true);
+    let (mut sockets, mut threads) = (0, 0);
+    // A negotiated time-out keeps each of them lingering longer than this test takes.
+    let settings = Settings { timeout: Timeout::new(60).ok(), ..Settings::default() };
+    for _ in 0..300 {
+        get(&mut client, address, b"a", &settings).expect("a file");
+        sockets = sockets.max(count("/proc/self/fd", |_| true));
+        threads = threads.max(count("/proc/self/task", lingers));
+    }
+    // 64 that linger, 16 on their way to it, and some room for the server and for other tests.
+    assert!(sockets <= before + 64 + 16 + 40, "{sockets} descriptors, {before} before");
+    // The other tests of this process have a client each.
+    assert!(threads <= 4, "{threads} threads");
+    stopper.stop();
+    drop(client);
+    running.join().expect("no panic").expect("a peaceful end");
+}
+
+fn get(
+    client: &mut Client,
+    server: SocketAddr,
+    name: &[u8],
+    settings: &Settings,
+) -> Result<Report, TransferError> {
+    client.get(server, name, settings, Box::new(Nowhere), &mut |_| {})
+}
+
+/// A port that nobody has at the moment.
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    socket.local_addr().expect("a bound socket").port()
+}
+
+fn server() -> (UdpSocket, SocketAddr) {
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    server.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out above zero");
+    let address = server.local_addr().expect("a bound socket");
+    (server, address)
+}
+
+/// Serves a file of one byte, with a time-out of 60 seconds, and returns who asked.
+fn serve(server: &UdpSocket, byte: u8) -> SocketAddr {
+    let (_, from) = receive(server);
+    server.send_to(b"\0\x06timeout\x0060\0", from).expect("loopback takes it");
+    assert_eq!(receive(server), (b"\0\x04\0\0".to_vec(), from));
+    server.send_to(&[0, 3, 0, 1, byte], from).expect("loopback takes it");
+    assert_eq!(receive(server), (b"\0\x04\0\x01".to_vec(), from));
+    from
+}
+
+fn receive(server: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = [0; 600];
+    let (len, from) = server.recv_from(&mut buffer).expect("a packet in time");
+    (buffer[..len].to_vec(), from)
+}
