@@ -23,7 +23,7 @@ use Opener::{Receiver, Sender};
 use Order::{Any, Strict};
 use Weather::{Boundless, Counted};
 use halves::{BLOCK_SIZE, File, Opener, Setup};
-use stateright::{Checker, Model};
+use stateright::{Checker, HasDiscoveries, Model};
 use tftp_core::{BlockSize, Options, Order, Timeout, WindowSize};
 use transfer::{Transfer, Weather};
 
@@ -88,7 +88,12 @@ fn check(begin: Begin, opener: Opener, window: u16, blocks: u64, order: Order, w
 
     let start = Instant::now();
     let threads = available_parallelism().map_or(1, Into::into);
-    let checker = transfer.checker().threads(threads).spawn_bfs().join();
+    let checker = transfer
+        .checker()
+        .threads(threads)
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_bfs()
+        .join();
     // Not `println`, which the test runner keeps to itself.
     let mut terminal = stdout().lock();
     writeln!(
