@@ -7,11 +7,23 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use tftp_core::{Ignored, Malformed, Options, Order, Receiver, Timing, Verdict};
 use trace::{
     ASKED, Half, PEER, REQUEST, Trace, ack, at, blksize, data, error, oack, read, serve_read,
-    serve_write, write,
+    serve_write, windows_of, write,
 };
 
 const OTHER_PORT: SocketAddr = SocketAddr::new(PEER.ip(), 40_001);
 const OTHER_HOST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 40_000);
+
+#[test]
+fn a_server_knows_its_clients_tid_from_the_request_on() {
+    let mut reading = serve_read(windows_of(2), b"file");
+    reading.sends(0, &[oack("blksize=8 windowsize=2")]);
+    assert_eq!(reading.hear(10, OTHER_PORT, &ack(0)), Verdict::Stray);
+    reading.is_silent(10).gets(10, ack(0)).sends(10, &[data(1, b"file")]);
+    let mut writing = serve_write(windows_of(2));
+    writing.sends(0, &[oack("blksize=8 windowsize=2")]);
+    assert_eq!(writing.hear(10, OTHER_PORT, &data(1, b"file")), Verdict::Stray);
+    writing.is_silent(10).gets(10, data(1, b"file")).sends(10, &[ack(1)]);
+}
 
 #[test]
 fn a_strangers_packet_is_stray_and_disturbs_nothing() {
