@@ -37,7 +37,15 @@ pub(crate) fn tftp<A: AsRef<OsStr>>(
 
 /// Starts `tftp` in `folder`, with all its streams piped.
 pub(crate) fn spawn<A: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = A>) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_tftp"))
+    // Under nohup, and in some CI, SIGHUP is ignored by all that is started.
+    let mut command = if cfg!(target_os = "linux") {
+        let mut env = Command::new("env");
+        env.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_tftp")]);
+        env
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_tftp"))
+    };
+    command
         .args(args)
         .current_dir(folder)
         .env("LC_ALL", "C")
