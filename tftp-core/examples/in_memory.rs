@@ -13,7 +13,7 @@
 //! 17 bytes arrived, all as they were
 //! ```
 
-use std::{io::Read as _, net::Ipv4Addr, net::SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tftp_core::{
     BlockSize, Instant, Malformed, Options, Order, Packet, Received, Receiver, SMALL_PACKET,
@@ -36,20 +36,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut arrived = Vec::new();
     while let Some(transmit) = sender.poll_transmit(now, &mut out) {
-        let (framed, stride) = match transmit {
+        let packets = match transmit {
             Transmit::Burst(burst) => {
-                let mut rest = &file[usize::try_from(burst.offset())?..];
-                let mut framed = vec![0; burst.framed_len()];
-                for payload in burst.frame(&mut framed) {
-                    rest.read_exact(payload)?;
-                }
+                let rest = &file[usize::try_from(burst.offset())?..];
+                let packets = burst.frame_content(rest, &mut out);
                 sender.commit(now, burst);
-                (framed, burst.stride())
+                packets
             }
-            Transmit::Packet(len) => (out[..len].to_vec(), len),
+            Transmit::Packet(len) => out[..len].chunks(len),
             Transmit::Request => unreachable!("the receiver asked"),
         };
-        for datagram in framed.chunks(stride) {
+        for datagram in packets {
             println!("server: {}", shown(datagram)?);
             if let Received::Data(chunk) = receiver.handle_datagram(now, server, datagram) {
                 assert_eq!(chunk.offset, arrived.len() as u64);

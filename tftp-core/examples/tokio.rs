@@ -1,62 +1,51 @@
-//! A sender and a receiver as tasks of tokio, each the canonical loop over a socket of its own.
+//! A server on tokio: every session is a task with a socket of its own.
 //!
-//! `cargo run -p tftp-core --example tokio` moves a file over the loopback and prints
+//! `cargo run -p tftp-core --example tokio` sends a file over the loopback and prints
 //!
 //! ```text
-//! sender: Done, 100000 bytes, windowsize=8
-//! receiver: Done, 100000 bytes, all as they were
+//! Done, 100000 bytes, all as they were
 //! ```
 
-use std::io::{self, Read, Result, Seek, SeekFrom};
+use std::{io::Result, net::SocketAddr};
 
 use tftp_core::{
-    Instant, Options, Order, Received, Receiver, Sender, Status, Timing, Transmit, UNKNOWN_TID,
-    Verdict, WindowSize,
+    Instant, Limits, Options, Packet, Sender, Status, Timing, Transmit, UNKNOWN_TID, Verdict,
 };
 use tokio::{net::UdpSocket, runtime, task, time};
 
 fn main() -> Result<()> {
     let file: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
-    let options = Options::NONE.with_window_size(WindowSize::new(8).expect("not zero"));
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let (here, there) =
-            (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("127.0.0.1:0").await?);
-        let (from, to) = (here.local_addr()?, there.local_addr()?);
-        let sender = Sender::reply(Instant::ZERO, to, options, Some(100_000), Timing::SERVER);
-        let receiver =
-            Receiver::request(Instant::ZERO, from, options, Order::Strict, Timing::CLIENT);
-        let sending = task::spawn(send(here, sender, io::Cursor::new(file.clone())));
-        let (status, copy) = receive(there, receiver).await?;
-        assert!(copy == file, "the copy differs");
-        let (Status::Done(sent), Status::Done(got)) = (sending.await??, status) else {
-            unreachable!("nothing gets lost for long on the loopback")
-        };
-        println!("sender: Done, {} bytes, {}", sent.bytes, sent.params.options);
-        println!("receiver: Done, {} bytes, all as they were", got.bytes);
+        let (listener, mut buffer) = (UdpSocket::bind("127.0.0.1:0").await?, [0; 1024]);
+        let client = task::spawn(get(listener.local_addr()?));
+        // A server does this in a loop, and answers a refusal with an ERROR.
+        let (len, peer) = listener.recv_from(&mut buffer).await?;
+        let Ok(Packet::Request(request)) = Packet::parse(&buffer[..len]) else { panic!() };
+        let granted = Limits::default().answer(&request, Some(100_000)).expect("no refusal");
+        let status = task::spawn(send(peer, granted, file.clone())).await??;
+        assert!(matches!(status, Status::Done(_)) && client.await?? == file);
+        println!("Done, {} bytes, all as they were", file.len());
         Ok(())
     })
 }
 
-async fn send(socket: UdpSocket, mut sender: Sender, mut file: impl Read + Seek) -> Result<Status> {
+async fn send(peer: SocketAddr, granted: Options, file: Vec<u8>) -> Result<Status> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let (clock, mut buffer) = (time::Instant::now(), vec![0; 65_535]);
     let now = || Instant::ZERO + clock.elapsed();
+    let mut sender = Sender::reply(now(), peer, granted, Some(file.len() as u64), Timing::SERVER);
     loop {
         while let Some(transmit) = sender.poll_transmit(now(), &mut buffer) {
-            match transmit {
-                Transmit::Burst(burst) => {
-                    file.seek(SeekFrom::Start(burst.offset()))?;
-                    for payload in burst.frame(&mut buffer) {
-                        file.read_exact(payload)?;
-                    }
-                    for packet in buffer[..burst.framed_len()].chunks(burst.stride()) {
-                        socket.send_to(packet, sender.peer()).await?;
-                    }
-                    sender.commit(now(), burst);
+            if let Transmit::Packet(len) = transmit {
+                socket.send_to(&buffer[..len], peer).await?;
+            } else if let Transmit::Burst(burst) = transmit {
+                // One of its packets at a time: the buffer holds one of any size.
+                let Some(burst) = burst.first(1) else { break };
+                let content = &file[usize::try_from(burst.offset()).expect("in memory")..];
+                for packet in burst.frame_content(content, &mut buffer) {
+                    socket.send_to(packet, peer).await?;
                 }
-                Transmit::Packet(len) => {
-                    socket.send_to(&buffer[..len], sender.peer()).await?;
-                }
-                Transmit::Request => unreachable!("this end was asked"),
+                sender.commit(now(), burst);
             }
         }
         let Some(due) = sender.poll_timeout() else { return Ok(sender.status()) };
@@ -72,26 +61,16 @@ async fn send(socket: UdpSocket, mut sender: Sender, mut file: impl Read + Seek)
     }
 }
 
-async fn receive(socket: UdpSocket, mut receiver: Receiver) -> Result<(Status, Vec<u8>)> {
-    let (clock, mut buffer, mut file) = (time::Instant::now(), vec![0; 65_535], Vec::new());
-    let now = || Instant::ZERO + clock.elapsed();
-    loop {
-        while let Some(transmit) = receiver.poll_transmit(now(), &mut buffer) {
-            if let Transmit::Packet(len) = transmit {
-                socket.send_to(&buffer[..len], receiver.peer()).await?;
-            }
-        }
-        let Some(due) = receiver.poll_timeout() else { return Ok((receiver.status(), file)) };
-        let wait = due.saturating_duration_since(now());
-        let Ok(arrived) = time::timeout(wait, socket.recv_from(&mut buffer)).await else {
-            receiver.handle_timeout(now());
-            continue;
-        };
-        let (len, from) = arrived?;
-        match receiver.handle_datagram(now(), from, &buffer[..len]) {
-            Received::Data(chunk) => file.extend_from_slice(chunk.bytes),
-            Received::Other(Verdict::Stray) => _ = socket.send_to(UNKNOWN_TID, from).await?,
-            Received::Other(_) => {}
-        }
+/// The client, by hand: it asks, and acknowledges every block. On the loopback nothing gets lost.
+async fn get(server: SocketAddr) -> Result<Vec<u8>> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    let (mut file, mut buffer) = (Vec::new(), [0; 1024]);
+    socket.send_to(b"\0\x01file\0octet\0", server).await?;
+    while file.len() < 100_000 {
+        let (len, session) = socket.recv_from(&mut buffer).await?;
+        file.truncate(512 * (usize::from(buffer[2]) * 256 + usize::from(buffer[3]) - 1));
+        file.extend_from_slice(&buffer[4..len]);
+        socket.send_to(&[0, 4, buffer[2], buffer[3]], session).await?;
     }
+    Ok(file)
 }

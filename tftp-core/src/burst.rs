@@ -1,5 +1,7 @@
 //! The plan of a sender: which bytes of the file go out next, as which DATA packets.
 
+use core::slice::Chunks;
+
 use crate::{
     numbers::Rollover,
     wire::{DATA_HEADER, data_header},
@@ -98,6 +100,25 @@ impl Burst {
     /// [`first`](Self::first) of as many.
     pub fn frame<'b>(&self, out: &'b mut [u8]) -> Payloads<'b> {
         Payloads { out, left: *self }
+    }
+
+    /// Frames content that is in memory, and yields the packets to send. `content` begins with the
+    /// byte at [`offset`](Self::offset); what stands behind
+    /// [`payload_len`](Self::payload_len) is not looked at.
+    ///
+    /// Where `content` or `out` is shorter than the burst, only whole packets that it covers are
+    /// framed: commit [`first`](Self::first) of as many as are sent.
+    pub fn frame_content<'b>(&self, content: &[u8], out: &'b mut [u8]) -> Chunks<'b, u8> {
+        let mut rest = content;
+        let mut framed = 0;
+        for payload in self.frame(out) {
+            let Some((block, behind)) = rest.split_at_checked(payload.len()) else { break };
+            payload.copy_from_slice(block);
+            rest = behind;
+            framed += usize::from(DATA_HEADER) + block.len();
+        }
+        let (packets, _) = out.split_at(framed);
+        packets.chunks(self.stride())
     }
 }
 

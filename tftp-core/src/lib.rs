@@ -57,8 +57,8 @@
 //! Four examples are this loop, to be copied; each says in its first lines what it prints.
 //!
 //! - [`in_memory`]: no network and no time, every packet shown.
-//! - [`std_udp`]: blocking sockets of the standard library.
-//! - [`tokio`]: a task a session.
+//! - [`std_udp`]: a client over a blocking socket of the standard library.
+//! - [`tokio`]: a server, a task a session.
 //! - [`smoltcp`]: an IP stack without an operating system. Blocks go from the file straight into
 //!   its buffers, and while those are full the plan stands.
 //!

@@ -55,6 +55,34 @@ fn only_whole_packets_are_framed_into_a_short_buffer() {
 }
 
 #[test]
+fn content_in_memory_is_cut_into_packets() {
+    let mut out = [b'.'; 40];
+    let packets = burst(3, Some(18)).frame_content(b"0123456789abcdefgh, and more", &mut out);
+    let expected: [&[u8]; 3] =
+        [b"\0\x03\0\x0101234567", b"\0\x03\0\x0289abcdef", b"\0\x03\0\x03gh"];
+    assert!(packets.eq(expected));
+    assert_eq!(out[30..], [b'.'; 10]);
+}
+
+#[test]
+fn the_empty_packet_that_ends_a_file_is_framed_from_no_content() {
+    assert!(burst(3, Some(0)).frame_content(b"", &mut [0; 12]).eq([b"\0\x03\0\x01"]));
+}
+
+#[test]
+fn only_packets_that_content_and_buffer_cover_are_framed_from_memory() {
+    let burst = burst(3, Some(18));
+    let cases =
+        [(0, 40, 0), (7, 40, 0), (8, 40, 1), (17, 40, 2), (18, 40, 3), (18, 29, 2), (18, 0, 0)];
+    for (content, room, packets) in cases {
+        let mut out = vec![0; room];
+        let framed = burst.frame_content(&[b'x'; 18][..content], &mut out);
+        assert_eq!(framed.len(), packets, "{content} bytes into {room}");
+        assert!(framed.zip([12, 12, 6]).all(|(packet, len)| packet.len() == len));
+    }
+}
+
+#[test]
 fn what_is_not_committed_comes_again() {
     let file = file(100);
     let mut session = opened(4, &file);

@@ -241,17 +241,11 @@ impl Transfer {
                 return Ok(());
             }
         }
-        let mut rest = &scratch.content[..];
-        for payload in burst.frame(&mut scratch.framed) {
-            let (block, behind) = rest.split_at(payload.len());
-            payload.copy_from_slice(block);
-            rest = behind;
-        }
 
         let peer = machine.peer();
         let mut trouble = Ok(());
         let mut sent = 0;
-        for packet in scratch.framed[..burst.framed_len()].chunks(burst.stride()) {
+        for packet in burst.frame_content(&scratch.content, &mut scratch.framed) {
             match send(socket, peer, packet) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
