@@ -46,7 +46,7 @@ pub(crate) enum Fault {
     AcknowledgedEarly,
     /// A plan reached beyond the window.
     BeyondTheWindow,
-    /// A plan was not for the block right behind the acknowledged ones.
+    /// A plan began with a block that was acknowledged, or behind one that was never sent.
     NotFromTheBase,
     /// A stranger was seen where there is none.
     Stray,
@@ -99,6 +99,8 @@ pub(crate) struct Halves {
     /// ...and bit `i` says that block `stored + 1 + i` was as well.
     stored_ahead: u64,
     pub(crate) fault: Option<Fault>,
+    /// The highest block that was ever sent.
+    sent_up_to: u64,
     /// How often the window behind the acknowledged blocks was begun since the last time-out.
     pub(crate) begun: u8,
 }
@@ -122,8 +124,8 @@ impl Halves {
                 Receiver::reply(now, CLIENT, options, order, timing),
             ),
         };
-        let (late, stored, stored_ahead, fault, begun) = (false, 0, 0, None, 0);
-        Self { sender, receiver, late, stored, stored_ahead, fault, begun }
+        let (late, stored, stored_ahead, fault, sent_up_to, begun) = (false, 0, 0, None, 0, 0);
+        Self { sender, receiver, late, stored, stored_ahead, fault, sent_up_to, begun }
     }
 
     /// Lets a moment pass for the sender.
@@ -225,9 +227,15 @@ impl Halves {
                     let window = u64::from(self.sender.params().window_size.get());
                     let first = burst.offset() / u64::from(BLOCK_SIZE) + 1;
                     let acknowledged = self.sender.acknowledged() / u64::from(BLOCK_SIZE);
-                    self.accuse(first != acknowledged + 1, Fault::NotFromTheBase);
-                    self.accuse(u64::from(burst.packets()) > window, Fault::BeyondTheWindow);
-                    self.begun = self.begun.saturating_add(1);
+                    let end = first + u64::from(burst.packets()) - 1;
+                    let known = self.sent_up_to.max(acknowledged);
+                    let from_the_base = (acknowledged + 1..=known + 1).contains(&first);
+                    self.sent_up_to = known.max(end);
+                    self.accuse(!from_the_base, Fault::NotFromTheBase);
+                    self.accuse(end > acknowledged + window, Fault::BeyondTheWindow);
+                    if first == acknowledged + 1 {
+                        self.begun = self.begun.saturating_add(1);
+                    }
                     let mut framed = vec![0; burst.framed_len()];
                     for (number, payload) in (first..).zip(burst.frame(&mut framed)) {
                         let block = setup.file.block(number);
