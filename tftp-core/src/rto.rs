@@ -86,7 +86,7 @@ impl Timing {
 /// a lost datagram on a local network goes unnoticed.
 pub const FLOOR: Duration = Duration::from_millis(20);
 
-/// The same before a window has been measured, and for a receiver, which measures none.
+/// The same before blocks have been measured, and for a receiver, which measures none.
 ///
 /// The opening's small packets say nothing of the time that a window takes on a slow link, where
 /// every retransmission too early is one window more in the queue. And the ACKs of a receiver are
@@ -110,6 +110,8 @@ pub(crate) struct Retransmission {
     smallest: Option<Micros>,
     /// It is a sender's.
     windows_measured: bool,
+    /// A sender has seen how long its blocks take, if not a whole window of them.
+    blocks_measured: bool,
     /// Doublings of the estimate that stay until an answer comes without a time-out (Karn's rule,
     /// second half).
     backed_off: u8,
@@ -127,6 +129,7 @@ impl Retransmission {
             variation: Micros::from(Duration::ZERO),
             smallest: None,
             windows_measured: false,
+            blocks_measured: false,
             backed_off: 0,
             attempt: 0,
             proved: false,
@@ -165,9 +168,26 @@ impl Retransmission {
     /// A round trip of blocks was measured, on packets that were sent once (Karn's rule, first
     /// half).
     pub(crate) fn measured(&mut self, trip: Duration) {
+        self.smooth(trip);
+        let trip = Micros::from(trip);
+        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
+    }
+
+    /// The same for the first blocks of a window, which are there sooner than all of it.
+    pub(crate) fn measured_blocks(&mut self, trip: Duration) {
+        self.smooth(trip);
+        self.blocks_measured = true;
+    }
+
+    /// Whether the estimate comes from blocks, not only from the small packets of the opening.
+    fn is_measured(&self) -> bool {
+        self.smallest.is_some() || self.blocks_measured
+    }
+
+    fn smooth(&mut self, trip: Duration) {
         // RFC 6298 section 2: alpha is 1/8, beta is 1/4.
         let (smoothed, variation) = match self.smoothed() {
-            Some(smoothed) if self.smallest.is_some() => {
+            Some(smoothed) if self.is_measured() => {
                 let variation = Duration::from(self.variation);
                 (smoothed / 8 * 7 + trip / 8, variation / 4 * 3 + smoothed.abs_diff(trip) / 4)
             }
@@ -176,14 +196,13 @@ impl Retransmission {
         self.smoothed = Some(smoothed.into());
         self.variation = variation.into();
         self.backed_off = 0;
-        let trip = Micros::from(trip);
-        self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
     }
 
     /// The same for a window of data, whose round trip includes the time to send the window.
     pub(crate) fn measured_window(&mut self, trip: Duration) {
         self.measured(trip);
         self.windows_measured = true;
+        self.blocks_measured = true;
     }
 
     /// The peer has shown by a correct answer that it is there.
@@ -276,11 +295,11 @@ impl Retransmission {
             }
             None => self.timing.opening(),
         };
-        let floor = if self.windows_measured { FLOOR } else { CAUTIOUS_FLOOR };
+        let floor = if self.blocks_measured { FLOOR } else { CAUTIOUS_FLOOR };
         let ceiling = self.ceiling();
         // Where a round trip has been measured, time-outs in a row mean that much is lost, not that
         // the peer is far away.
-        let most = if self.smallest.is_some() { 1 } else { MOST_BACK_OFF };
+        let most = if self.is_measured() { 1 } else { MOST_BACK_OFF };
         doubled(measured.max(floor).min(ceiling), self.backed_off).min(ceiling * most)
     }
 

@@ -410,10 +410,15 @@ impl Sender {
         if block == self.base {
             return self.acknowledge_again(now);
         }
-        let whole_flight = block.saturating_add(1) == self.next;
-        if whole_flight && block >= self.flight.fresh && self.flight.began < Instant::NEVER {
+        if block >= self.flight.fresh && self.flight.began < Instant::NEVER {
             let trip = now.saturating_duration_since(self.flight.began);
-            self.link.retransmission.measured_window(trip);
+            let whole_flight = block.saturating_add(1) == self.next;
+            let retransmission = &mut self.link.retransmission;
+            if whole_flight {
+                retransmission.measured_window(trip);
+            } else {
+                retransmission.measured_blocks(trip);
+            }
         }
         self.link.retransmission.progress();
         let before = core::mem::replace(&mut self.base, block);
