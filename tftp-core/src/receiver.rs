@@ -212,7 +212,7 @@ impl Receiver {
         }
         if now >= self.flight_over_at {
             self.flight_over_at = Instant::NEVER;
-            self.gap.answered = true;
+            self.gap.answered = self.arrivals.has_gap();
             self.owe(Owed::Repeat);
         }
         if !self.link.is_overdue(now) {

@@ -15,7 +15,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// more than 60 seconds: boot loaders stop answering while their console is busy.
 ///
 /// A negotiated `timeout` is the retransmission interval instead (RFC 2349), for as many times as
-/// it takes to be as patient. Before the peer has answered it is the first interval, and there are
+/// it takes to be as patient, 254 at most. Before the peer has answered it is the first interval, and there are
 /// fewer retransmissions where they would take longer than a minute: a forged request must not hold
 /// a session for hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -230,7 +230,7 @@ impl Retransmission {
     /// The timer went off. Returns whether to send again; `false` is the end.
     pub(crate) fn expired(&mut self) -> bool {
         self.attempt = self.attempt.saturating_add(1);
-        self.attempt <= self.most()
+        self.attempt <= self.most().min(MOST_ATTEMPTS)
     }
 
     /// Whether one more first packet may go to a peer that has proved nothing, ahead of the timer.
@@ -333,6 +333,10 @@ impl From<Micros> for Duration {
         Self::from_micros(micros.0.get().into())
     }
 }
+
+/// The last attempt that a count of eight bits can tell from all later ones: nobody is spoken to for
+/// ever.
+const MOST_ATTEMPTS: u8 = u8::MAX - 1;
 
 /// Bounds the back-off that outlives a time-out.
 const MAX_DOUBLINGS: u8 = 6;

@@ -429,6 +429,12 @@ impl Sender {
             // way. Were they sent again, they would come twice as well, and so on to the end.
             self.next = self.next.max(block.saturating_add(1));
             self.flight.fresh = u64::MAX;
+            // Whether it makes room for more, or the answer to what is on its way is awaited anew.
+            if self.plan().is_some() {
+                self.link.overdue_at = Instant::NEVER;
+            } else {
+                self.link.await_answer(now);
+            }
         } else {
             // RFC 7440 section 4: an ACK inside the window means that the blocks behind it are
             // missing; the next window begins right after it. In lock-step there is no inside.

@@ -75,6 +75,19 @@ fn utimeout_is_the_retransmission_interval() {
 }
 
 #[test]
+fn the_shortest_interval_comes_to_an_end_as_well() {
+    let granted = Options::NONE.with_fine_timeout(FineTimeout::new(10_000).unwrap());
+    let mut session = serve_read(granted, &file(600));
+    session.poll(0);
+    session.gets(5, ack(0)).poll(5);
+    for attempt in 1..=254 {
+        session.wakes(5 + attempt * 10).sends(5 + attempt * 10, &blocks(&file(600), 512, 1..=1));
+    }
+    session.wakes(5 + 255 * 10).poll(5 + 255 * 10);
+    session.is_over(Status::Failed(Failure::TimedOut));
+}
+
+#[test]
 fn blksize2_is_the_block_size() {
     let granted = Options::NONE.with_block_size2(BlockSize::new(16).unwrap());
     let mut session = serve_read(granted, &file(20));

@@ -142,6 +142,19 @@ fn section_4_a_receiver_acknowledges_whole_windows_and_the_last_block() {
     assert_eq!(session.file, file);
 }
 
+/// The lost tail of one window is the first block of the next: that is a gap of its own.
+#[test]
+fn f40_a_gap_behind_a_lost_tail_is_answered() {
+    let (file, mut session) = writing(4, 200);
+    session.receives(40, &blocks(&file, 8, 1..=3)).is_silent(40);
+    let over = session.timer().unwrap().as_nanos() / 1_000_000;
+    session.wakes(over).sends(over, &[ack(3)]);
+    session.receives(over + 40, &blocks(&file, 8, 5..=7)).is_silent(over + 40);
+    let again = session.timer().unwrap().as_nanos() / 1_000_000;
+    assert!(again < over + 40 + 60, "not the retransmission timer: {again} ms");
+    session.wakes(again).sends(again, &[ack(3)]);
+}
+
 #[test]
 fn f40_a_second_gap_is_answered_too() {
     let mut session = serve_write(windows_of(16));
