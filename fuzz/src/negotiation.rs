@@ -17,6 +17,7 @@ pub fn check(input: &[u8]) {
         max_window_size: WindowSize::new(1 + u16::from(window_size)).expect("not zero"),
         max_upload: Some(1 << 40),
         mail: window_size % 2 == 0,
+        ..Limits::default()
     };
     let Ok(Packet::Request(request)) = Packet::parse(datagram) else {
         return;

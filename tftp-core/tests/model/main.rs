@@ -57,12 +57,12 @@ fn longer_transfers() {
         check(OPENING, opener, 1, 8, Any, Boundless);
         check(OPENING, opener, 2, 4, Any, Boundless);
         check(OPENING, opener, 3, 4, Any, Boundless);
-        check(OPENING, opener, 3, 4, Strict, Boundless);
+        check(OPENING, opener, 3, 3, Strict, Boundless);
     }
     check(65_530, Receiver, 1, 10, Any, Boundless);
     check(65_532, Sender, 2, 7, Any, Boundless);
     check(65_532, Receiver, 3, 6, Any, Boundless);
-    check(65_532, Sender, 3, 6, Strict, Boundless);
+    check(65_534, Sender, 3, 3, Strict, Boundless);
     check(65_534, Receiver, 1, 4, Any, Counted { copies: 2, expiries: 1 });
     check(65_534, Sender, 2, 3, Any, Counted { copies: 1, expiries: 0 });
     check(65_535, Receiver, 3, 3, Any, Counted { copies: 0, expiries: 0 });
