@@ -106,10 +106,15 @@ impl Reception {
                 report::refused(arrival.from, request, &busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
-                return answer(listener, arrival, busy.code, "server is busy, try again");
+                return answer(listener, arrival, busy.code, &Denied::BUSY.text);
             }
         };
-        match self.grant(request, &socket) {
+        let mut granted = self.grant(request, &socket);
+        while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
+        {
+            granted = self.grant(request, &socket);
+        }
+        match granted {
             Ok((options, content)) => {
                 let transfer = self.transfer(now, arrival, options, content);
                 let about = About::new(now, arrival.from, request, fingerprint);

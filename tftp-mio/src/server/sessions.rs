@@ -245,7 +245,7 @@ impl Sessions {
     }
 
     /// Drops the session that has lingered longest, or else the oldest unproved one, if any.
-    fn make_room(&mut self, now: Instant) -> bool {
+    pub(crate) fn make_room(&mut self, now: Instant) -> bool {
         let dispensable = self
             .slots
             .iter()

@@ -42,7 +42,6 @@ const NOT_ALLOWED: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "access den
 const NO_FILE: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "not a regular file");
 const NO_FOLDER: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "no such folder");
 const NO_SPACE: Denied = Denied::new(ErrorCode::DISK_FULL, "no space left");
-const BUSY: Denied = Denied::new(ErrorCode::NOT_DEFINED, "server is busy, try again");
 
 impl Folder {
     /// Serves the folder at `root`.
@@ -170,7 +169,7 @@ fn denied(error: &io::Error) -> Denied {
     use io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => NOT_FOUND,
-        _ if out_of_descriptors(error) => BUSY,
+        _ if out_of_descriptors(error) => Denied::BUSY,
         _ => NOT_ALLOWED,
     }
 }

@@ -45,6 +45,10 @@ pub struct Denied {
 }
 
 impl Denied {
+    /// For want of descriptors or memory. The server then drops a transfer that never began, and
+    /// asks once more.
+    pub const BUSY: Self = Self::new(ErrorCode::NOT_DEFINED, "server is busy, try again");
+
     /// A refusal with a fixed text.
     pub const fn new(code: ErrorCode, text: &'static str) -> Self {
         Self { code, text: Cow::Borrowed(text) }

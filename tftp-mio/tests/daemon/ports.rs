@@ -121,6 +121,24 @@ fn a_failed_transfer_gives_its_port_back() {
     server.stop();
 }
 
+/// Whether a socket or a file was the last thing to be had.
+#[test]
+fn without_descriptors_the_oldest_transfer_that_never_began_gives_way() {
+    for limit in ["24", "25"] {
+        let server = with_descriptors(limit);
+        let silent: Vec<Peer> = (0..24)
+            .map(|_| {
+                let mut peer = Peer::of(&server);
+                peer.ask(rrq("file", &[("timeout", "9")]));
+                peer.expect(oack(&[("timeout", "9")]));
+                peer
+            })
+            .collect();
+        let log = server.stop();
+        assert!(log.contains("outcome=\"replaced\""), "{} clients: {log}", silent.len());
+    }
+}
+
 /// A thousand clients that ask and never answer do not keep one out that does (F59).
 #[test]
 fn the_oldest_transfer_that_never_began_gives_way() {
@@ -158,15 +176,10 @@ fn a_port_that_a_finished_upload_lingers_on_is_given_to_who_needs_it() {
 
 #[test]
 fn a_server_without_descriptors_says_busy_and_recovers() {
-    let root = TempDir::new().expect("a folder to serve");
-    fs::write(root.path().join("file"), content(600)).expect("a file to serve");
-    let tftpd = command([""; 0]);
-    let mut limited = process::Command::new("sh");
-    limited.args(["-c", "ulimit -n 24; exec \"$0\" \"$@\""]).arg(tftpd.get_program());
-    limited.args(tftpd.get_args()).arg(root.path());
-    let server = Server::run(root, limited);
+    let server = with_descriptors("24");
 
-    let mut waiting = Vec::new();
+    // Transfers that have begun do not give way.
+    let mut running = Vec::new();
     let refusal = loop {
         let mut peer = Peer::of(&server);
         peer.ask(rrq("file", &[("timeout", "9")]));
@@ -174,16 +187,30 @@ fn a_server_without_descriptors_says_busy_and_recovers() {
         if answer != oack(&[("timeout", "9")]) {
             break answer;
         }
-        waiting.push(peer);
-        assert!(waiting.len() < 24);
+        peer.send(ack(0));
+        peer.expect(data(1, &content(600)[..512]));
+        running.push(peer);
+        assert!(running.len() < 24);
     };
     assert!(refusal.starts_with(b"\0\x05\0\0server is busy"), "{}", refusal.escape_ascii());
-    for peer in &mut waiting {
-        peer.send(ack(0));
-        assert_eq!(peer.read_blocks(1, 512, 1), content(600));
+    for peer in &mut running {
+        peer.send(ack(1));
+        peer.expect(data(2, &content(600)[512..]));
+        peer.send(ack(2));
     }
     let mut peer = Peer::of(&server);
     peer.ask(rrq("file", &[]));
     assert_eq!(peer.read_blocks(1, 512, 1), content(600));
     server.stop();
+}
+
+/// A server that may have so many open files, with a file `file` of 600 bytes.
+fn with_descriptors(limit: &str) -> Server {
+    let root = TempDir::new().expect("a folder to serve");
+    fs::write(root.path().join("file"), content(600)).expect("a file to serve");
+    let tftpd = command([""; 0]);
+    let mut limited = process::Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]);
+    limited.arg(tftpd.get_program()).args(tftpd.get_args()).arg(root.path());
+    Server::run(root, limited)
 }
