@@ -3,15 +3,20 @@
 //! This is where the canonical loop of tftp-core meets files and sockets; server and client share
 //! it. Both give it datagrams and the time, then [`pump`](Transfer::pump) it.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io::{self, IoSlice},
+    net::{IpAddr, SocketAddr},
+};
 
-use mio::net::UdpSocket;
 use tftp_core::{
-    Burst, ErrorCode, Ignored, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
+    Burst, Chunk, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
     Status, Transmit, Verdict,
 };
 
-use crate::storage::{Sink, Source, trouble};
+use crate::{
+    socket::{Paths, Route, Run, Socket},
+    storage::{Sink, Source, trouble},
+};
 
 /// What a transfer moves.
 pub(crate) enum Content {
@@ -19,22 +24,28 @@ pub(crate) enum Content {
     Sink(Box<dyn Sink>),
 }
 
-/// Buffers for packets on their way out. One set serves all transfers of a loop.
-pub(crate) struct Scratch {
+/// Buffers for packets on their way out, and what is known of the way. One serves all transfers of a
+/// loop.
+pub(crate) struct Outbox {
     small: [u8; SMALL_PACKET],
     content: Box<[u8]>,
     framed: Box<[u8]>,
+    paths: Paths,
 }
 
 /// Bytes read, framed and sent at once: at least one packet of the largest size.
-const BATCH: usize = 64 * 1024;
+const FRAMED: usize = 64 * 1024;
 
-impl Scratch {
+/// Batches that one transfer may send before the others have their turn.
+const TURN: usize = 4;
+
+impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             small: [0; SMALL_PACKET],
-            content: vec![0; BATCH].into(),
-            framed: vec![0; BATCH].into(),
+            content: vec![0; FRAMED].into(),
+            framed: vec![0; FRAMED].into(),
+            paths: Paths::default(),
         }
     }
 }
@@ -46,6 +57,8 @@ pub(crate) enum Pumped {
     Idle,
     /// The socket is full: pump again when it is writable.
     Blocked,
+    /// The transfer has had its turn: pump again when the others have had theirs.
+    More,
 }
 
 pub(crate) struct Transfer {
@@ -102,44 +115,57 @@ impl Transfer {
         self
     }
 
-    /// Takes a datagram. A sink that is returned holds the whole file: [`finish`](Sink::finish) it,
-    /// then call [`finished`](Self::finished).
-    pub(crate) fn handle_datagram<'d>(
+    /// Takes datagrams that one sender has sent at once, and gives `heed` what is to be answered or
+    /// told of any. A sink that is returned holds the whole file: [`finish`](Sink::finish) it, then
+    /// call [`finished`](Self::finished).
+    pub(crate) fn handle_run<'d>(
         &mut self,
         now: Instant,
-        from: SocketAddr,
-        datagram: &'d [u8],
-    ) -> (Verdict<'d>, Option<Box<dyn Sink>>) {
-        let (machine, storing) = match &mut self.half {
-            Half::Sending { machine, .. } => {
-                return (machine.handle_datagram(now, from, datagram), None);
+        run: Run<'d>,
+        mut heed: impl FnMut(Verdict<'d>),
+    ) -> Option<Box<dyn Sink>> {
+        let mut gathered = Gathered::new();
+        for datagram in run.datagrams() {
+            let machine = match &mut self.half {
+                Half::Sending { machine, .. } => {
+                    heed(machine.handle_datagram(now, run.from, datagram));
+                    continue;
+                }
+                Half::Receiving { machine, .. } => machine,
+            };
+            match machine.handle_datagram(now, run.from, datagram) {
+                Received::Other(verdict) => heed(verdict),
+                Received::Data(chunk) => {
+                    if !gathered.add(&chunk) {
+                        self.write(std::mem::replace(&mut gathered, Gathered::new()));
+                        gathered.add(&chunk);
+                    }
+                }
             }
-            Half::Receiving { machine, storing } => (machine, storing),
-        };
-        let chunk = match machine.handle_datagram(now, from, datagram) {
-            Received::Other(verdict) => return (verdict, None),
-            Received::Data(chunk) => chunk,
-        };
-        let Storing::Open(sink) = storing else {
-            return (Verdict::Ignored(Ignored::Over), None);
-        };
-        if let Err(error) = sink.write_at(chunk.offset, chunk.bytes) {
-            *storing = Storing::Over;
-            self.content_failed(error);
-            return (Verdict::Accepted, None);
         }
-        let whole = if chunk.last {
-            match std::mem::replace(storing, Storing::Finishing) {
-                Storing::Open(sink) => Some(sink),
-                Storing::Finishing | Storing::Over => None,
-            }
-        } else {
-            None
-        };
-        (Verdict::Accepted, whole)
+        self.write(gathered)
     }
 
-    /// The sink that [`handle_datagram`](Self::handle_datagram) returned has been finished: its
+    /// Writes what was gathered. Returns the sink where it holds the whole file.
+    fn write(&mut self, gathered: Gathered<'_>) -> Option<Box<dyn Sink>> {
+        let Half::Receiving { storing, .. } = &mut self.half else { return None };
+        let Storing::Open(sink) = storing else { return None };
+        let whole = gathered.last;
+        if let Err(error) = gathered.write_to(sink.as_mut()) {
+            *storing = Storing::Over;
+            self.content_failed(error);
+            return None;
+        }
+        if !whole {
+            return None;
+        }
+        match std::mem::replace(storing, Storing::Finishing) {
+            Storing::Open(sink) => Some(sink),
+            Storing::Finishing | Storing::Over => None,
+        }
+    }
+
+    /// The sink that [`handle_run`](Self::handle_run) returned has been finished: its
     /// last ACK may leave, or the peer is told that it failed.
     pub(crate) fn finished(&mut self, result: io::Result<()>) {
         if let Half::Receiving { storing, .. } = &mut self.half {
@@ -173,6 +199,11 @@ impl Transfer {
         }
     }
 
+    /// Whether it is our file that goes out; then only small packets come in.
+    pub(crate) fn is_sending(&self) -> bool {
+        matches!(self.half, Half::Sending { .. })
+    }
+
     /// Whether an upload is whole and being stored.
     pub(crate) fn is_finishing(&self) -> bool {
         matches!(self.half, Half::Receiving { storing: Storing::Finishing, .. })
@@ -187,24 +218,26 @@ impl Transfer {
         }
     }
 
-    /// Sends what there is to send.
+    /// Sends what there is to send, within one turn. `from` is the address of ours to send from, on a
+    /// socket that is not bound to one.
     pub(crate) fn pump(
         &mut self,
         now: Instant,
-        socket: &UdpSocket,
-        scratch: &mut Scratch,
+        socket: &mut Socket,
+        from: Option<IpAddr>,
+        outbox: &mut Outbox,
     ) -> Pumped {
         if self.is_finishing() {
             return Pumped::Idle;
         }
-        loop {
-            let transmit = machine!(&mut self.half => poll_transmit(now, &mut scratch.small));
-            let peer = self.peer();
+        for _ in 0..TURN {
+            let transmit = machine!(&mut self.half => poll_transmit(now, &mut outbox.small));
+            let route = Route { to: self.peer(), from };
             let sent = match transmit {
                 None => return Pumped::Idle,
-                Some(Transmit::Request) => send(socket, peer, &self.request),
-                Some(Transmit::Packet(len)) => send(socket, peer, &scratch.small[..len]),
-                Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, scratch),
+                Some(Transmit::Request) => socket.send(route, &self.request),
+                Some(Transmit::Packet(len)) => socket.send(route, &outbox.small[..len]),
+                Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
             };
             match sent {
                 Ok(()) => {}
@@ -213,6 +246,7 @@ impl Transfer {
                 Err(error) => self.send_error = Some(error),
             }
         }
+        Pumped::More
     }
 
     /// Reads, frames, sends and commits as much of a burst as the buffers hold.
@@ -220,15 +254,16 @@ impl Transfer {
         &mut self,
         now: Instant,
         burst: Burst,
-        socket: &UdpSocket,
-        scratch: &mut Scratch,
+        socket: &mut Socket,
+        route: Route,
+        outbox: &mut Outbox,
     ) -> io::Result<()> {
         let Half::Sending { machine, source } = &mut self.half else { return Ok(()) };
-        let most = u16::try_from(BATCH / burst.stride()).unwrap_or(u16::MAX);
+        let most = u16::try_from(FRAMED / burst.stride()).unwrap_or(u16::MAX);
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
         source.forget_before(machine.acknowledged());
-        let content = &mut scratch.content[..burst.payload_len()];
+        let content = &mut outbox.content[..burst.payload_len()];
         match source.read_at(burst.offset(), content) {
             Ok(read) if read == content.len() => {}
             Ok(read) if source.size().is_none() => burst = burst.end_after(read),
@@ -242,25 +277,18 @@ impl Transfer {
             }
         }
 
-        let peer = machine.peer();
-        let mut trouble = Ok(());
-        let mut sent = 0;
-        for packet in burst.frame_content(&scratch.content, &mut scratch.framed) {
-            match send(socket, peer, packet) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    trouble = Err(error);
-                    break;
-                }
-                // Refused by a firewall, or no buffer: as good as lost on the way.
-                Err(error) => trouble = Err(error),
-            }
-            sent += 1;
+        let block_size = usize::from(machine.params().block_size.get());
+        let blocks = outbox.content.chunks(block_size);
+        for (place, block) in burst.frame(&mut outbox.framed).zip(blocks) {
+            place.copy_from_slice(&block[..place.len()]);
         }
-        if let Some(burst) = burst.first(sent) {
+        let packets = &outbox.framed[..burst.framed_len()];
+        let (sent, result) =
+            socket.send_packets(now, route, packets, burst.stride(), &mut outbox.paths);
+        if let Some(burst) = u16::try_from(sent).ok().and_then(|sent| burst.first(sent)) {
             machine.commit(now, burst);
         }
-        trouble
+        result
     }
 
     fn content_failed(&mut self, error: io::Error) {
@@ -317,12 +345,44 @@ impl Transfer {
     }
 }
 
-fn send(socket: &UdpSocket, peer: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-    loop {
-        match socket.send_to(datagram, peer) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// As many packets as the system puts together.
+const MOST_GATHERED: usize = 64;
+
+/// Chunks of a file that follow each other, to be written with one call.
+struct Gathered<'d> {
+    offset: u64,
+    slices: [IoSlice<'d>; MOST_GATHERED],
+    count: usize,
+    len: usize,
+    /// With them the file is whole.
+    last: bool,
+}
+
+impl<'d> Gathered<'d> {
+    fn new() -> Self {
+        let slices = [IoSlice::new(&[]); MOST_GATHERED];
+        Self { offset: 0, slices, count: 0, len: 0, last: false }
+    }
+
+    /// Adds a chunk; returns whether it follows the others and there is room.
+    fn add(&mut self, chunk: &Chunk<'d>) -> bool {
+        let follows = self.count == 0 || chunk.offset == self.offset + self.len as u64;
+        let Some(free) = self.slices.get_mut(self.count).filter(|_| follows) else { return false };
+        if self.count == 0 {
+            self.offset = chunk.offset;
+        }
+        *free = IoSlice::new(chunk.bytes);
+        self.count += 1;
+        self.len += chunk.bytes.len();
+        self.last |= chunk.last;
+        true
+    }
+
+    fn write_to(mut self, sink: &mut dyn Sink) -> io::Result<()> {
+        match &mut self.slices[..self.count] {
+            [] => Ok(()),
+            [one] => sink.write_at(self.offset, one),
+            many => sink.write_vectored_at(self.offset, many),
         }
     }
 }

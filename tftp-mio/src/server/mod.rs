@@ -1,4 +1,5 @@
-//! The server: one thread, one poll loop, one socket for every transfer.
+//! The server: a few workers, each a thread with a poll loop, listening sockets and transfers of its
+//! own.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -13,6 +14,8 @@
 //! ```
 
 mod finisher;
+mod listeners;
+mod places;
 mod ports;
 mod reception;
 mod report;
@@ -23,18 +26,25 @@ mod worker;
 use std::{
     io,
     net::{Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
     ops::RangeInclusive,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
-use crate::{socket::Listener, storage::Storage};
+use crate::{socket::Socket, storage::Storage};
+use finisher::Finisher;
+use listeners::Listeners;
+use ports::{Ports, Range};
+use reception::Reception;
+use sessions::Sessions;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -44,6 +54,12 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Transfer ports, handed out in turn.
     pub ports: RangeInclusive<u16>,
+    /// Answer every transfer from the listening port instead, for NAT, containers and load
+    /// balancers. A client can then have only one transfer at a time on each port of its own.
+    pub single_port: bool,
+    /// Poll loops, each on a thread of its own. Where the system cannot share a listening address
+    /// between sockets (anywhere but on Linux) there is one.
+    pub workers: NonZeroUsize,
     /// What is negotiated at most.
     pub limits: Limits,
     /// How patient transfers are.
@@ -57,6 +73,8 @@ impl Default for Config {
         Self {
             listen: vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 69)],
             ports: 20_000..=29_999,
+            single_port: false,
+            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             limits: Limits::default(),
             timing: Timing::SERVER,
             grace: Duration::from_secs(10),
@@ -91,33 +109,55 @@ pub enum BindError {
 
 /// A server whose sockets are bound. [`run`](Self::run) it.
 pub struct Server {
-    worker: Worker,
+    workers: Vec<Worker>,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
 }
 
 impl Server {
     /// Binds the listening sockets. Requests are taken from now on, and answered once the server
-    /// runs.
+    /// runs. No thread is started before that.
     ///
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
     pub fn bind(config: &Config, storage: Box<dyn Storage>) -> Result<Self, BindError> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let stopper = Stopper { waker, requests: Arc::default() };
-        let listeners = config
-            .listen
-            .iter()
-            .map(|&address| {
-                Listener::bind(address).map_err(|source| BindError::Listen { address, source })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let count = if cfg!(target_os = "linux") { config.workers.get() } else { 1 };
+        let listeners = listen(&config.listen, count)?;
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
-        let addresses = listeners.iter().map(Listener::address).collect();
-        let worker = Worker::new(poll, listeners, config, storage, stopper.clone())?;
-        Ok(Self { worker, addresses, stopper })
+        let range = Range::new(&config.ports);
+        let storage: Arc<dyn Storage> = storage.into();
+
+        let polls = (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map(Arc::new);
+        let wakers = polls.iter().map(waker).collect::<io::Result<Arc<[_]>>>()?;
+        let stopper = Stopper {
+            wakers: Arc::clone(&wakers),
+            requests: Arc::default(),
+            listening: Arc::new(AtomicUsize::new(count)),
+        };
+        let addresses = listeners.iter().flatten().take(config.listen.len());
+        let addresses = addresses.map(Socket::address).collect::<io::Result<_>>()?;
+        let mut workers = Vec::new();
+        for ((poll, waker), listeners) in polls.into_iter().zip(&*wakers).zip(listeners) {
+            let sessions = Sessions::new(
+                poll.registry().try_clone()?,
+                Listeners::new(listeners)?,
+                config.single_port,
+                Ports::new(Arc::clone(&range), count),
+                Finisher::new(Arc::clone(waker)),
+            );
+            let reception = Reception::new(Arc::clone(&storage), config.limits, config.timing);
+            workers.push(Worker {
+                poll,
+                reception,
+                sessions,
+                stopper: stopper.clone(),
+                grace: config.grace,
+                single_port: config.single_port,
+            });
+        }
+        Ok(Self { workers, addresses, stopper })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -133,17 +173,63 @@ impl Server {
     /// Serves until it is stopped.
     ///
     /// # Errors
-    /// When the poll loop itself fails. A transfer that fails is logged, and the server goes on.
+    /// When a poll loop itself fails. A transfer that fails is logged, and the server goes on.
     pub fn run(self) -> io::Result<()> {
-        self.worker.run()
+        let Self { workers, stopper, .. } = self;
+        let run = |worker: Worker| {
+            let result = worker.run();
+            if result.is_err() {
+                // The others would serve on with a part of the clients unheard.
+                stopper.stop();
+            }
+            result
+        };
+        thread::scope(|scope| {
+            let mut workers = workers.into_iter().enumerate();
+            let first = workers.next();
+            let others = workers
+                .map(|(number, worker)| {
+                    let thread = thread::Builder::new().name(format!("tftpd-{number}"));
+                    thread.spawn_scoped(scope, move || run(worker))
+                })
+                .collect::<Vec<_>>();
+            if others.iter().any(Result::is_err) {
+                stopper.stop();
+            }
+            let mut results = Vec::from_iter(first.map(|(_, worker)| run(worker)));
+            for thread in others {
+                results.push(thread.and_then(|thread| {
+                    thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
+                }));
+            }
+            // None of the sockets was closed before all workers were done.
+            results.into_iter().try_for_each(|result| result.map(drop))
+        })
     }
+}
+
+/// Listening sockets on these addresses, for so many workers.
+fn listen(addresses: &[SocketAddr], workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
+    let mut all: Vec<Vec<Socket>> = (0..workers).map(|_| Vec::new()).collect();
+    for &address in addresses {
+        let error = |source| BindError::Listen { address, source };
+        let first = Socket::listen(address).map_err(error)?;
+        let mut sockets = first.listen_too(workers - 1).map_err(error)?;
+        sockets.insert(0, first);
+        for (of_worker, socket) in all.iter_mut().zip(sockets) {
+            of_worker.push(socket);
+        }
+    }
+    Ok(all)
 }
 
 /// Stops a running server.
 #[derive(Clone, Debug)]
 pub struct Stopper {
-    waker: Arc<Waker>,
+    wakers: Arc<[Arc<Waker>]>,
     requests: Arc<AtomicU8>,
+    /// Workers that still take requests.
+    listening: Arc<AtomicUsize>,
 }
 
 impl Stopper {
@@ -156,8 +242,10 @@ impl Stopper {
         let _ = self.requests.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             Some(count.saturating_add(1))
         });
-        if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake the server to stop it");
+        for waker in &*self.wakers {
+            if let Err(error) = waker.wake() {
+                tracing::error!(%error, "cannot wake the server to stop it");
+            }
         }
     }
 
@@ -166,7 +254,8 @@ impl Stopper {
         self.requests.load(Ordering::SeqCst)
     }
 
-    fn waker(&self) -> Arc<Waker> {
-        Arc::clone(&self.waker)
+    /// One worker takes no more requests. Returns whether it was the last.
+    fn stopped_listening(&self) -> bool {
+        self.listening.fetch_sub(1, Ordering::SeqCst) == 1
     }
 }

@@ -4,10 +4,10 @@
 use std::{
     hash::{BuildHasher, RandomState},
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
-use mio::net::UdpSocket;
 use tftp_core::{
     BlockSize, ErrorCode, Instant, Limits, Malformed, Mode, Operation, Options, Order, Packet,
     Receiver, Refusal, Request, Sender, Timing, WindowSize,
@@ -15,11 +15,11 @@ use tftp_core::{
 
 use super::{
     report,
-    session::About,
+    session::{About, Way},
     sessions::{Known, Sessions},
 };
 use crate::{
-    socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
+    socket::{Arrival, Route, is_broadcast},
     storage::{
         Denied, Storage,
         netascii::{NetasciiSink, NetasciiSource},
@@ -29,37 +29,38 @@ use crate::{
 
 /// Decides about requests.
 pub(crate) struct Reception {
-    storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     limits: Limits,
     timing: Timing,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(storage: Box<dyn Storage>, limits: Limits, timing: Timing) -> Self {
+    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Limits, timing: Timing) -> Self {
         Self { storage, limits, timing, fingerprints: RandomState::new() }
     }
 
-    /// Takes a datagram that came to `listener`.
+    /// Takes a datagram that came to the listening socket with this index.
     pub(crate) fn handle(
         &self,
         now: Instant,
-        listener: &Listener,
+        index: usize,
         arrival: &Arrival<'_>,
         sessions: &mut Sessions,
     ) {
         // Nobody can be at port 0, and what claims to come from our own address would be answered
         // for ever. Requests to a group are answered by nobody, or by everybody.
-        let own = arrival.from == listener.address()
-            || (arrival.from.port() == listener.address().port()
-                && arrival.from.ip() == arrival.to);
-        if arrival.from.port() == 0 || own || is_group(listener, arrival.to) {
-            tracing::debug!(peer = %arrival.from, to = %arrival.to, "datagram ignored");
+        let listening = sessions.listeners.address(index);
+        let to = arrival.to.unwrap_or(listening.ip());
+        let own = arrival.from == listening
+            || (arrival.from.port() == listening.port() && arrival.from.ip() == to);
+        if arrival.from.port() == 0 || own || is_group(listening, to) {
+            tracing::debug!(peer = %arrival.from, %to, "datagram ignored");
             return;
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, listener, arrival, &request, sessions);
+                self.handle_request(now, index, arrival, &request, sessions);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -74,7 +75,8 @@ impl Reception {
             }
             Err(malformed) => {
                 tracing::debug!(peer = %arrival.from, %malformed, "no request");
-                answer(listener, arrival, ErrorCode::ILLEGAL_OPERATION, &malformed.to_string());
+                let text = malformed.to_string();
+                answer(sessions, index, arrival, ErrorCode::ILLEGAL_OPERATION, &text);
             }
         }
     }
@@ -82,7 +84,7 @@ impl Reception {
     fn handle_request(
         &self,
         now: Instant,
-        listener: &Listener,
+        index: usize,
         arrival: &Arrival<'_>,
         request: &Request<'_>,
         sessions: &mut Sessions,
@@ -98,35 +100,31 @@ impl Reception {
             Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
-        let (socket, port) = match sessions.open_port(now, arrival.to, arrival.from) {
-            Ok(opened) => opened,
+        let way = match sessions.open_way(now, index, arrival) {
+            Ok(way) => way,
             Err(why) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
                 report::refused(arrival.from, request, &busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
-                return answer(listener, arrival, busy.code, &Denied::BUSY.text);
+                return answer(sessions, index, arrival, busy.code, &Denied::BUSY.text);
             }
         };
-        let mut granted = self.grant(request, &socket);
+        let mut granted = self.grant(request, sessions, &way);
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
         {
-            granted = self.grant(request, &socket);
+            granted = self.grant(request, sessions, &way);
         }
         match granted {
             Ok((options, content)) => {
                 let transfer = self.transfer(now, arrival, options, content);
                 let about = About::new(now, arrival.from, request, fingerprint);
-                sessions.open(now, transfer, socket, port, about);
+                sessions.open(now, transfer, way, about);
             }
             Err(denied) => {
                 report::refused(arrival.from, request, &denied);
-                let error = encode_error(denied.code, &denied.text);
-                if let Err(error) = socket.send_to(&error, arrival.from) {
-                    tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
-                }
-                sessions.close_port(port);
+                sessions.refuse(way, arrival.from, &encode_error(denied.code, &denied.text));
             }
         }
     }
@@ -135,7 +133,8 @@ impl Reception {
     fn grant(
         &self,
         request: &Request<'_>,
-        socket: &UdpSocket,
+        sessions: &Sessions,
+        way: &Way,
     ) -> Result<(Options, Content), Denied> {
         match request.operation {
             Operation::Read => {
@@ -153,7 +152,7 @@ impl Reception {
                 let mut limits = self.limits;
                 // A peer sends all of a window at once: one that our buffer cannot hold would lose
                 // its end every time.
-                let buffer = enlarge_receive_buffer(socket).map_err(|error| no_buffer(&error))?;
+                let buffer = sessions.receive_buffer(way).map_err(|error| no_buffer(&error))?;
                 let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
                 let block_size = asked.min(limits.max_block_size);
                 limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
@@ -191,19 +190,22 @@ impl Reception {
 }
 
 /// Answers with an ERROR from the listening socket.
-fn answer(listener: &Listener, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
+fn answer(sessions: &Sessions, index: usize, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
+    let route = Route { to: arrival.from, from: arrival.to };
     let error = encode_error(code, text);
-    if let Err(error) = listener.answer(arrival.to, arrival.from, &error) {
+    if let Some(listener) = sessions.listeners.get(index)
+        && let Err(error) = listener.send(route, &error)
+    {
         tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
     }
 }
 
 /// Whether an address of ours is one that others have too.
-fn is_group(listener: &Listener, to: IpAddr) -> bool {
+fn is_group(listening: SocketAddr, to: IpAddr) -> bool {
     match to {
         // Only a wildcard takes what was sent to another address than its own.
         IpAddr::V4(ip) => {
-            let any = listener.address().ip().is_unspecified();
+            let any = listening.ip().is_unspecified();
             ip.is_multicast() || (any && is_broadcast(ip))
         }
         IpAddr::V6(ip) => ip.is_multicast(),

@@ -1,27 +1,34 @@
-//! One transfer of the server: its socket, its state machine, and what will be said of it.
+//! One transfer of the server: its way to the peer, its state machine, and what will be said of it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use mio::net::UdpSocket;
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
-use crate::transfer::{Scratch, Transfer};
+use super::{places::Place, ports::OwnSocket};
+use crate::transfer::Transfer;
 
-/// A transfer with the socket that belongs to it alone.
+/// A transfer and all that belongs to it alone.
 pub(crate) struct Session {
     pub(crate) transfer: Transfer,
-    pub(crate) socket: UdpSocket,
-    /// Our TID.
-    pub(crate) port: u16,
+    pub(crate) way: Way,
     /// Tells this session from earlier ones in the same slot.
     pub(crate) serial: u64,
     pub(crate) about: About,
     /// The deadline that is armed for it.
     pub(crate) armed: Instant,
+    pub(crate) place: Place,
     /// The socket was full; it is watched for room.
     pub(crate) blocked: bool,
-    /// The finished transfer has been reported; what remains is lingering.
-    pub(crate) reported: bool,
+    /// It waits for another turn.
+    pub(crate) queued: bool,
+}
+
+/// The socket that a transfer goes through.
+pub(crate) enum Way {
+    /// One of its own, whose port is our TID.
+    Own(OwnSocket),
+    /// The listening socket with this index, from the address of ours that was asked.
+    Listener { index: usize, from: Option<IpAddr> },
 }
 
 /// What a transfer is about, for the log.
@@ -55,18 +62,6 @@ impl About {
             began: now,
             peer_error: None,
             fingerprint,
-        }
-    }
-}
-
-impl Session {
-    /// Sends what there is to send; remembers whether the socket was full.
-    pub(crate) fn pump(&mut self, now: Instant, scratch: &mut Scratch) {
-        use crate::transfer::Pumped;
-        self.transfer.let_go_if_failed();
-        self.blocked = self.transfer.pump(now, &self.socket, scratch) == Pumped::Blocked;
-        if let Some(error) = self.transfer.take_send_error() {
-            tracing::debug!(peer = %self.about.peer, %error, "a datagram could not be sent");
         }
     }
 }

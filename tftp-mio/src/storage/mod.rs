@@ -9,16 +9,20 @@ mod name;
 pub(crate) mod netascii;
 mod upload;
 
-use std::{borrow::Cow, io};
+use std::{
+    borrow::Cow,
+    io::{self, IoSlice},
+};
 
 use tftp_core::ErrorCode;
 
 pub(crate) use folder::RegularFile;
 pub use folder::{Folder, WritePolicy};
-pub(crate) use upload::write_all;
+pub(crate) use upload::{write_all, write_all_vectored};
 
-/// Where a server's files live. Both calls must return quickly and never block on a device.
-pub trait Storage: Send {
+/// Where a server's files live; its workers share it. Both calls must return quickly and never
+/// block on a device.
+pub trait Storage: Send + Sync {
     /// Opens the file that a read request names.
     ///
     /// # Errors
@@ -85,6 +89,20 @@ pub trait Sink: Send {
     /// # Errors
     /// When not all could be written; the transfer is then ended with an ERROR to the peer.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes all of `buffers`, one behind the other, at `offset`; where the system can, with one
+    /// call. What the buffers hold afterwards is of no use any more.
+    ///
+    /// # Errors
+    /// As [`write_at`](Self::write_at).
+    fn write_vectored_at(&mut self, offset: u64, buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let mut offset = offset;
+        for buffer in buffers {
+            self.write_at(offset, buffer)?;
+            offset += buffer.len() as u64;
+        }
+        Ok(())
+    }
 
     /// Makes the file durable and visible under its name, before its last ACK leaves. It may take
     /// its time: a server calls it outside of its loop.

@@ -17,6 +17,8 @@ mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;
+mod single_port;
 mod starting;
 mod stopping;
+mod workers;
 mod writes;

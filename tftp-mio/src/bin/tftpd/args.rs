@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
     ops::RangeInclusive,
     path::PathBuf,
     time::Duration,
@@ -36,6 +37,14 @@ pub(crate) struct Args {
     /// Transfer ports, handed out in turn
     #[arg(long, value_name = "FIRST-LAST", default_value = "20000-29999", value_parser = port_range)]
     ports: RangeInclusive<u16>,
+
+    /// Answer every transfer from the listening port, for NAT and load balancers
+    #[arg(long)]
+    single_port: bool,
+
+    /// Poll loops, each on a thread of its own; without it one a core
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
 
     /// Largest block size granted, 8 to 65464
     #[arg(long, value_name = "BYTES", default_value = "65464", value_parser = block_size)]
@@ -112,10 +121,14 @@ impl Args {
             },
             timing: Timing::SERVER.with_ceiling(self.timeout).with_retries(self.retries),
             grace: self.grace,
+            single_port: self.single_port,
             ..Config::default()
         };
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);
+        }
+        if let Some(workers) = self.workers {
+            config.workers = workers;
         }
         config
     }

@@ -83,13 +83,18 @@ fn serve(args: &Args) -> u8 {
 /// Where and how, for the start line.
 fn how(server: &Server, config: &Config) -> String {
     let addresses: Vec<String> = server.local_addrs().iter().map(ToString::to_string).collect();
+    let ports = if config.single_port {
+        "a single port".into()
+    } else {
+        format!("transfer ports {}-{}", config.ports.start(), config.ports.end())
+    };
     format!(
-        "listening on {}; transfer ports {}-{}, blksize up to {}, windowsize up to {}",
+        "listening on {}; {ports}, blksize up to {}, windowsize up to {}, {} worker{}",
         addresses.join(", "),
-        config.ports.start(),
-        config.ports.end(),
         config.limits.max_block_size.get(),
         config.limits.max_window_size.get(),
+        config.workers,
+        if config.workers.get() == 1 { "" } else { "s" },
     )
 }
 
