@@ -5,6 +5,7 @@ mod args;
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
+    sync::Arc,
     thread,
 };
 
@@ -51,7 +52,7 @@ fn serve(args: &Args) -> u8 {
     };
     let config = args.config();
     raise_descriptor_limit();
-    let server = match Server::bind(&config, Box::new(folder)) {
+    let server = match Server::bind(&config, Arc::new(folder)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("tftpd: {error}{}", advice(&error));
