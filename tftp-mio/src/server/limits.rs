@@ -15,6 +15,26 @@ use super::counters::Counters;
 /// once.
 const REPEATED: usize = 32;
 
+/// As many transfers as so many ports and the descriptors of this process can serve at best; where
+/// they run out sooner, that is found out then.
+pub(crate) fn most_transfers(ports: usize) -> usize {
+    /// A socket and a file.
+    const EACH: usize = 2;
+    ports.min(descriptors() / EACH)
+}
+
+#[cfg(unix)]
+fn descriptors() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> usize {
+    usize::MAX
+}
+
 /// How many transfers there may be at a time. Those that have ended, and only linger to repeat
 /// their last ACK, do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +92,10 @@ impl Admission {
             counters,
             occupied: Mutex::default(),
         })
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// A place for a transfer whose client has answered nothing yet.
@@ -166,11 +190,13 @@ impl Place {
         self.repeats
     }
 
-    /// The client has answered.
-    pub(crate) fn proved(&mut self) {
-        if self.stage == Stage::HalfOpen {
+    /// The client has answered. Returns whether that is new.
+    pub(crate) fn proved(&mut self) -> bool {
+        let new = self.stage == Stage::HalfOpen;
+        if new {
             self.enter(Stage::Running);
         }
+        new
     }
 
     /// The transfer has ended; what remains of it takes no place.
@@ -227,8 +253,7 @@ mod tests {
         assert_eq!(admission.admit(A).unwrap_err(), Full::Client);
         let mut third = admission.admit(B).unwrap();
         assert_eq!(admission.admit(B).unwrap_err(), Full::HalfOpen);
-        first.proved();
-        first.proved();
+        assert!(first.proved() && !first.proved());
         third.proved();
         let _fourth = admission.admit(B).unwrap();
         assert_eq!(occupancy(&admission), (4, 2));

@@ -12,12 +12,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
+mod counters;
 mod finisher;
+mod giving_way;
+mod limits;
+mod own_addresses;
 mod ports;
 mod reception;
 mod report;
 mod session;
 mod sessions;
+mod throttle;
 mod worker;
 
 use std::{
@@ -35,6 +41,11 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
+pub use access::{Access, Network, NoNetwork};
+pub use counters::{Counters, Outcome, Refused};
+use limits::Admission;
+pub use limits::Capacity;
+use own_addresses::OwnAddresses;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -48,6 +59,12 @@ pub struct Config {
     pub limits: Limits,
     /// How patient transfers are.
     pub timing: Timing,
+    /// Who may ask.
+    pub access: Access,
+    /// How many transfers there may be at a time.
+    pub capacity: Capacity,
+    /// Whether requests to broadcast and multicast addresses are answered, from a unicast one.
+    pub broadcast: bool,
     /// How long running transfers may go on after [`Stopper::stop`].
     pub grace: Duration,
 }
@@ -59,6 +76,9 @@ impl Default for Config {
             ports: 20_000..=29_999,
             limits: Limits::default(),
             timing: Timing::SERVER,
+            access: Access::default(),
+            capacity: Capacity::default(),
+            broadcast: false,
             grace: Duration::from_secs(10),
         }
     }
@@ -94,6 +114,7 @@ pub struct Server {
     worker: Worker,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
+    counters: Arc<Counters>,
 }
 
 impl Server {
@@ -115,9 +136,14 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
-        let addresses = listeners.iter().map(Listener::address).collect();
-        let worker = Worker::new(poll, listeners, config, storage, stopper.clone())?;
-        Ok(Self { worker, addresses, stopper })
+        let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let counters = Arc::<Counters>::default();
+        let most = limits::most_transfers(config.ports.len());
+        let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
+        let own = Arc::new(OwnAddresses::new(&addresses));
+        let worker =
+            Worker::new(poll, listeners, config, storage, stopper.clone(), admission, own)?;
+        Ok(Self { worker, addresses, stopper, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -128,6 +154,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// What the server has done so far, for metrics; it goes on counting.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Serves until it is stopped.
