@@ -1,12 +1,12 @@
 //! The server: one thread, one poll loop, one socket for every transfer.
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use std::{path::Path, sync::Arc};
 //! use tftp_mio::{server::{Config, Server}, storage::{Folder, WritePolicy}};
 //!
 //! let storage = Folder::open(Path::new("/srv/tftp"), WritePolicy::Never)?;
 //! let config = Config { listen: vec!["[::]:6969".parse()?], ..Config::default() };
-//! let server = Server::bind(&config, Box::new(storage))?;
+//! let server = Server::bind(&config, Arc::new(storage))?;
 //! println!("{:?}", server.local_addrs());
 //! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -102,7 +102,7 @@ impl Server {
     ///
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
-    pub fn bind(config: &Config, storage: Box<dyn Storage>) -> Result<Self, BindError> {
+    pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let stopper = Stopper { waker, requests: Arc::default() };

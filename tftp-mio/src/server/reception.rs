@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     io,
     net::IpAddr,
+    sync::Arc,
 };
 
 use mio::net::UdpSocket;
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
     storage::{
-        Denied, Storage,
+        Denied, Storage, Wanted,
         netascii::{NetasciiSink, NetasciiSource},
     },
     transfer::{Content, Transfer},
@@ -29,14 +30,14 @@ use crate::{
 
 /// Decides about requests.
 pub(crate) struct Reception {
-    storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     limits: Limits,
     timing: Timing,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(storage: Box<dyn Storage>, limits: Limits, timing: Timing) -> Self {
+    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Limits, timing: Timing) -> Self {
         Self { storage, limits, timing, fingerprints: RandomState::new() }
     }
 
@@ -109,10 +110,10 @@ impl Reception {
                 return answer(listener, arrival, busy.code, &Denied::BUSY.text);
             }
         };
-        let mut granted = self.grant(request, &socket);
+        let mut granted = self.grant(arrival.from.ip(), request, &socket);
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
         {
-            granted = self.grant(request, &socket);
+            granted = self.grant(arrival.from.ip(), request, &socket);
         }
         match granted {
             Ok((options, content)) => {
@@ -134,14 +135,16 @@ impl Reception {
     /// Decides on options and opens the content.
     fn grant(
         &self,
+        client: IpAddr,
         request: &Request<'_>,
         socket: &UdpSocket,
     ) -> Result<(Options, Content), Denied> {
+        let wanted = Wanted::new(client, request);
         match request.operation {
             Operation::Read => {
                 // Asked before anything is opened: a mail request names no file.
                 self.limits.answer(request, None).map_err(denied)?;
-                let source = self.storage.open(request.filename)?;
+                let source = self.storage.open(&wanted)?;
                 let source = match request.mode {
                     Mode::Octet => source,
                     Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
@@ -158,8 +161,7 @@ impl Reception {
                 let block_size = asked.min(limits.max_block_size);
                 limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
                 let options = limits.answer(request, None).map_err(denied)?;
-                let sink =
-                    self.storage.create(request.filename, request.options.transfer_size())?;
+                let sink = self.storage.create(&wanted)?;
                 let sink = match request.mode {
                     Mode::Octet => sink,
                     Mode::Netascii | Mode::Mail => Box::new(NetasciiSink::new(sink)),

@@ -12,7 +12,7 @@ use cap_std::{
 };
 use tftp_core::ErrorCode;
 
-use super::{Denied, Sink, Source, Storage, name, upload::Upload};
+use super::{Denied, Sink, Source, Storage, Wanted, name, upload::Upload};
 
 /// What write requests may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,15 +85,16 @@ impl Folder {
 }
 
 impl Storage for Folder {
-    fn open(&self, name: &[u8]) -> Result<Box<dyn Source>, Denied> {
-        let file = match (self.open_regular(name), name::without_rom_padding(name)) {
+    fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
+        let padded = self.open_regular(wanted.name);
+        let file = match (padded, name::without_rom_padding(wanted.name)) {
             (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => self.open_regular(shorter)?,
             (found, _) => found?,
         };
         Ok(Box::new(file))
     }
 
-    fn create(&self, name: &[u8], announced: Option<u64>) -> Result<Box<dyn Sink>, Denied> {
+    fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
         let overwrite = match self.write {
             WritePolicy::Never => {
                 return Err(Denied::new(
@@ -104,7 +105,7 @@ impl Storage for Folder {
             WritePolicy::Create => false,
             WritePolicy::Overwrite => true,
         };
-        let path = self.target(name::to_path(name).ok_or(NO_FILE)?)?;
+        let path = self.target(name::to_path(wanted.name).ok_or(NO_FILE)?)?;
         let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
             return Err(NO_FILE);
         };
@@ -137,7 +138,10 @@ impl Storage for Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(denied(&error)),
         }
-        if announced.is_some_and(|bytes| free_space(&folder).is_some_and(|free| bytes > free)) {
+        if wanted
+            .announced
+            .is_some_and(|bytes| free_space(&folder).is_some_and(|free| bytes > free))
+        {
             return Err(NO_SPACE);
         }
         match Upload::begin(folder, file_name, overwrite, replaced) {

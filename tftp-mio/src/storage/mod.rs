@@ -8,6 +8,7 @@ mod folder;
 mod name;
 pub(crate) mod netascii;
 mod upload;
+mod wanted;
 
 use std::{borrow::Cow, io};
 
@@ -16,21 +17,22 @@ use tftp_core::ErrorCode;
 pub(crate) use folder::RegularFile;
 pub use folder::{Folder, WritePolicy};
 pub(crate) use upload::write_all;
+pub use wanted::{Listener, Wanted};
 
-/// Where a server's files live. Both calls must return quickly and never block on a device.
-pub trait Storage: Send {
+/// Where a server's files live. All threads of a server share one. Both calls must return quickly and
+/// never block on a device.
+pub trait Storage: Send + Sync {
     /// Opens the file that a read request names.
     ///
     /// # Errors
     /// When it is not to be had; the client is answered with what the error says.
-    fn open(&self, name: &[u8]) -> Result<Box<dyn Source>, Denied>;
+    fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied>;
 
-    /// Prepares to store the file that a write request names. `announced` is its length in bytes
-    /// where the client told it.
+    /// Prepares to store the file that a write request names.
     ///
     /// # Errors
     /// When it is not to be stored; the client is answered with what the error says.
-    fn create(&self, name: &[u8], announced: Option<u64>) -> Result<Box<dyn Sink>, Denied>;
+    fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied>;
 }
 
 /// A refusal: the ERROR that the client is answered with.

@@ -5,6 +5,7 @@ mod options;
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
+    sync::Arc,
     thread,
 };
 
@@ -58,7 +59,7 @@ fn serve(options: &Options) -> u8 {
     };
     let config = options.config();
     raise_descriptor_limit();
-    let server = match Server::bind(&config, Box::new(folder)) {
+    let server = match Server::bind(&config, Arc::new(folder)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("tftpd: {error}{}", advice(&error));
