@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod addresses;
+mod config;
 mod large;
 mod log;
 mod names;
