@@ -177,8 +177,7 @@ mod system {
         };
         // The folder itself exists under this name, so all that is missing is the permission.
         let nameable = link(&file, folder, OsStr::new("."));
-        let nameable =
-            nameable.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists);
+        let nameable = nameable.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists);
         Ok(nameable.then_some(file))
     }
 
@@ -202,9 +201,7 @@ mod system {
     pub(super) fn rename_to_new(folder: &Dir, from: &OsStr, to: &OsStr) -> io::Result<bool> {
         match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
             // The file system knows no such rename.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                folder.hard_link(from, folder, to).map(|()| false)
-            }
+            Err(Errno::INVAL | Errno::NOSYS) => folder.hard_link(from, folder, to).map(|()| false),
             result => Ok(result.map(|()| true)?),
         }
     }

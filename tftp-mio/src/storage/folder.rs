@@ -13,8 +13,8 @@ use cap_std::{
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary, name, trouble,
-    upload::Upload,
+    Denied, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary, name,
+    trouble, upload::Upload,
 };
 
 /// A folder that is served.

@@ -16,8 +16,8 @@ use std::{borrow::Cow, io};
 
 use tftp_core::ErrorCode;
 
-pub(crate) use folder::RegularFile;
 pub use folder::Folder;
+pub(crate) use folder::RegularFile;
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};

@@ -21,7 +21,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Room for a file of `announced` bytes, or as many as come, on the file system of `file`.
+    /// Room for a file of `announced` bytes, or as many as come, on the file system of `file`: for
+    /// one byte there must be.
     ///
     /// # Errors
     /// As of [`take`](Self::take), if a limit forbids so many.
@@ -31,7 +32,7 @@ impl Room {
         file: &File,
     ) -> io::Result<Self> {
         let mut room = Self { max_size: uploads.max_size, min_free: uploads.min_free, unlooked: 0 };
-        room.take(file, 0, announced.unwrap_or(0))?;
+        room.take(file, 0, announced.unwrap_or(1))?;
         Ok(room)
     }
 
@@ -104,9 +105,10 @@ mod tests {
     #[cfg(unix)]
     fn what_is_to_stay_free_is_refused_to_all() {
         let reserved = Uploads { min_free: u64::MAX, ..Uploads::default() };
-        let (mut room, file) = room(reserved, None).expect("nothing announced");
+        let error = room(reserved, None).expect_err("nothing is left");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let (mut room, file) = room(reserved, Some(0)).expect("an empty file");
         let error = room.take(&file, 0, 1).expect_err("nothing is left");
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        room.take(&file, 0, 0).expect("an empty file");
     }
 }
