@@ -13,6 +13,7 @@
 //! ```
 
 mod finisher;
+mod judge;
 mod ports;
 mod reception;
 mod report;
@@ -35,6 +36,7 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
+pub use judge::explain;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
