@@ -50,7 +50,7 @@ fn serve(options: &Options) -> u8 {
             return USAGE;
         }
     };
-    let folder = match Folder::open(&root, files.write_policy()) {
+    let folder = match Folder::open(&root, files.uploads()) {
         Ok(folder) => folder,
         Err(error) => {
             eprintln!("tftpd: cannot serve {}: {error}", root.display());
