@@ -14,7 +14,7 @@ use tftp_core::{
 };
 
 use crate::{
-    socket::{Paths, Route, Run, Socket},
+    socket::{Paths, Route, Socket},
     storage::{Sink, Source, trouble},
 };
 
@@ -118,22 +118,23 @@ impl Transfer {
     /// Takes datagrams that one sender has sent at once, and gives `heed` what is to be answered or
     /// told of any. A sink that is returned holds the whole file: [`finish`](Sink::finish) it, then
     /// call [`finished`](Self::finished).
-    pub(crate) fn handle_run<'d>(
+    pub(crate) fn handle_datagrams<'d>(
         &mut self,
         now: Instant,
-        run: Run<'d>,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'d [u8]>,
         mut heed: impl FnMut(Verdict<'d>),
     ) -> Option<Box<dyn Sink>> {
         let mut gathered = Gathered::new();
-        for datagram in run.datagrams() {
+        for datagram in datagrams {
             let machine = match &mut self.half {
                 Half::Sending { machine, .. } => {
-                    heed(machine.handle_datagram(now, run.from, datagram));
+                    heed(machine.handle_datagram(now, from, datagram));
                     continue;
                 }
                 Half::Receiving { machine, .. } => machine,
             };
-            match machine.handle_datagram(now, run.from, datagram) {
+            match machine.handle_datagram(now, from, datagram) {
                 Received::Other(verdict) => heed(verdict),
                 Received::Data(chunk) => {
                     if !gathered.add(&chunk) {
@@ -165,7 +166,7 @@ impl Transfer {
         }
     }
 
-    /// The sink that [`handle_run`](Self::handle_run) returned has been finished: its
+    /// The sink that [`handle_datagrams`](Self::handle_datagrams) returned has been finished: its
     /// last ACK may leave, or the peer is told that it failed.
     pub(crate) fn finished(&mut self, result: io::Result<()>) {
         if let Half::Receiving { storing, .. } = &mut self.half {

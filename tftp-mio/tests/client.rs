@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -112,7 +113,7 @@ fn many_transfers_leave_one_thread_and_a_bounded_number_of_sockets() {
     fs::write(folder.path().join("a"), "content").expect("a file");
     let storage = Folder::open(folder.path(), WritePolicy::Never).expect("a folder");
     let listen = vec!["127.0.0.1:0".parse().expect("an address")];
-    let server = Server::bind(&Config { listen, ..Config::default() }, Box::new(storage));
+    let server = Server::bind(&Config { listen, ..Config::default() }, Arc::new(storage));
     let server = server.expect("a free port");
     let (address, stopper) = (server.local_addrs()[0], server.stopper());
     let running = thread::spawn(move || server.run());

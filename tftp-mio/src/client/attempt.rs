@@ -215,7 +215,8 @@ impl Running {
     fn deliver(&mut self, run: Run<'_>) {
         let from = run.from;
         let (socket, peer_error) = (&self.socket, &mut self.peer_error);
-        let whole = self.transfer.handle_run(self.clock.now(), run, |verdict| match verdict {
+        let (now, datagrams) = (self.clock.now(), run.datagrams());
+        let whole = self.transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
             Verdict::Accepted => {}
             Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
             Verdict::Stray => {

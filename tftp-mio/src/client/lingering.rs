@@ -199,7 +199,7 @@ impl Lingerer {
             let now = self.clock.now();
             for run in batch.runs() {
                 // The file is complete: there is nothing to write, and nobody to tell of an ERROR.
-                let _ = self.transfer.handle_run(now, run, |_| ());
+                let _ = self.transfer.handle_datagrams(now, run.from, run.datagrams(), |_| ());
             }
             // An ACK that finds the socket full is repeated with the next DATA.
             let _ = self.transfer.pump(now, &mut self.socket, None, outbox);

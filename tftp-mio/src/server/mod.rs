@@ -2,29 +2,35 @@
 //! own.
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use std::{path::Path, sync::Arc};
 //! use tftp_mio::{server::{Config, Server}, storage::{Folder, WritePolicy}};
 //!
 //! let storage = Folder::open(Path::new("/srv/tftp"), WritePolicy::Never)?;
 //! let config = Config { listen: vec!["[::]:6969".parse()?], ..Config::default() };
-//! let server = Server::bind(&config, Box::new(storage))?;
+//! let server = Server::bind(&config, Arc::new(storage))?;
 //! println!("{:?}", server.local_addrs());
 //! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
+mod counters;
 mod finisher;
+mod giving_way;
+mod judge;
+mod limits;
 mod listeners;
-mod places;
+mod own_addresses;
 mod ports;
 mod reception;
 mod report;
 mod session;
 mod sessions;
+mod throttle;
 mod worker;
 
 use std::{
-    io,
+    io, iter,
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
     ops::RangeInclusive,
@@ -40,8 +46,14 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Socket, storage::Storage};
+pub use access::{Access, Network, NoNetwork};
+pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
+pub use judge::explain;
+use limits::Admission;
+pub use limits::Capacity;
 use listeners::Listeners;
+use own_addresses::OwnAddresses;
 use ports::{Ports, Range};
 use reception::Reception;
 use sessions::Sessions;
@@ -64,6 +76,12 @@ pub struct Config {
     pub limits: Limits,
     /// How patient transfers are.
     pub timing: Timing,
+    /// Who may ask.
+    pub access: Access,
+    /// How many transfers there may be at a time.
+    pub capacity: Capacity,
+    /// Whether requests to broadcast and multicast addresses are answered, from a unicast one.
+    pub broadcast: bool,
     /// How long running transfers may go on after [`Stopper::stop`].
     pub grace: Duration,
 }
@@ -77,6 +95,9 @@ impl Default for Config {
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             limits: Limits::default(),
             timing: Timing::SERVER,
+            access: Access::default(),
+            capacity: Capacity::default(),
+            broadcast: false,
             grace: Duration::from_secs(10),
         }
     }
@@ -112,6 +133,7 @@ pub struct Server {
     workers: Vec<Worker>,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
+    counters: Arc<Counters>,
 }
 
 impl Server {
@@ -120,13 +142,12 @@ impl Server {
     ///
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
-    pub fn bind(config: &Config, storage: Box<dyn Storage>) -> Result<Self, BindError> {
+    pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
         let count = if cfg!(target_os = "linux") { config.workers.get() } else { 1 };
         let listeners = listen(&config.listen, count)?;
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
         let range = Range::new(&config.ports);
-        let storage: Arc<dyn Storage> = storage.into();
 
         let polls = (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map(Arc::new);
@@ -137,17 +158,26 @@ impl Server {
             listening: Arc::new(AtomicUsize::new(count)),
         };
         let addresses = listeners.iter().flatten().take(config.listen.len());
-        let addresses = addresses.map(Socket::address).collect::<io::Result<_>>()?;
+        let addresses = addresses.map(Socket::address).collect::<io::Result<Vec<_>>>()?;
+        let counters = Arc::<Counters>::default();
+        let ports = if config.single_port { usize::MAX } else { config.ports.len() };
+        let most = limits::most_transfers(ports);
+        let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
+        let own = Arc::new(OwnAddresses::new(&addresses));
         let mut workers = Vec::new();
-        for ((poll, waker), listeners) in polls.into_iter().zip(&*wakers).zip(listeners) {
+        let storages = iter::repeat_n(storage, count);
+        let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(storages);
+        for (((poll, waker), listeners), storage) in each {
             let sessions = Sessions::new(
                 poll.registry().try_clone()?,
                 Listeners::new(listeners)?,
                 config.single_port,
                 Ports::new(Arc::clone(&range), count),
                 Finisher::new(Arc::clone(waker)),
+                Arc::clone(&admission),
+                Arc::clone(&own),
             );
-            let reception = Reception::new(Arc::clone(&storage), config.limits, config.timing);
+            let reception = Reception::new(config, storage, Arc::clone(&own));
             workers.push(Worker {
                 poll,
                 reception,
@@ -157,7 +187,7 @@ impl Server {
                 single_port: config.single_port,
             });
         }
-        Ok(Self { workers, addresses, stopper })
+        Ok(Self { workers, addresses, stopper, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -168,6 +198,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// What the server has done so far, for metrics; it goes on counting.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Serves until it is stopped.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
-use super::{places::Place, ports::OwnSocket};
+use super::{limits::Place, ports::OwnSocket};
 use crate::transfer::Transfer;
 
 /// A transfer and all that belongs to it alone.
@@ -14,13 +14,16 @@ pub(crate) struct Session {
     /// Tells this session from earlier ones in the same slot.
     pub(crate) serial: u64,
     pub(crate) about: About,
+    /// What it takes of the server's capacity.
+    pub(crate) place: Place,
     /// The deadline that is armed for it.
     pub(crate) armed: Instant,
-    pub(crate) place: Place,
     /// The socket was full; it is watched for room.
     pub(crate) blocked: bool,
     /// It waits for another turn.
     pub(crate) queued: bool,
+    /// The finished transfer has been reported; what remains is lingering.
+    pub(crate) reported: bool,
 }
 
 /// The socket that a transfer goes through.
@@ -28,7 +31,7 @@ pub(crate) enum Way {
     /// One of its own, whose port is our TID.
     Own(OwnSocket),
     /// The listening socket with this index, from the address of ours that was asked.
-    Listener { index: usize, from: Option<IpAddr> },
+    Listener { index: usize, from: IpAddr },
 }
 
 /// What a transfer is about, for the log.

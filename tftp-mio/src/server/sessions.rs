@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,14 +15,16 @@ use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
     finisher::{Finished, Finisher},
+    giving_way::GivingWay,
+    limits::{Admission, Full, Place},
     listeners::Listeners,
-    places::{Place, Places},
+    own_addresses::OwnAddresses,
     ports::{NoPort, Ports},
-    report,
+    report::Reporter,
     session::{About, Session, Way},
 };
 use crate::{
-    socket::{Arrival, BATCH, Inbox, Route, Run, Socket},
+    socket::{Arrival, BATCH, Inbox, Route, Socket},
     storage::Sink,
     timers::Timers,
     transfer::{Outbox, Pumped, Transfer},
@@ -40,7 +43,12 @@ pub(crate) struct Sessions {
     slots: Slab<Session>,
     /// The latest session of each peer.
     by_peer: HashMap<SocketAddr, usize>,
-    places: Places,
+    admission: Arc<Admission>,
+    giving_way: GivingWay,
+    /// Sessions that have been reported, and only linger.
+    lingering: usize,
+    reporter: Reporter,
+    own: Arc<OwnAddresses>,
     timers: Timers,
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,
@@ -68,6 +76,8 @@ impl Sessions {
         single_port: bool,
         ports: Ports,
         finisher: Finisher,
+        admission: Arc<Admission>,
+        own: Arc<OwnAddresses>,
     ) -> Self {
         Self {
             registry,
@@ -76,7 +86,11 @@ impl Sessions {
             ports,
             slots: Slab::new(),
             by_peer: HashMap::new(),
-            places: Places::default(),
+            reporter: Reporter::new(admission.counters()),
+            admission,
+            giving_way: GivingWay::default(),
+            lingering: 0,
+            own,
             timers: Timers::default(),
             queue: VecDeque::new(),
             finisher,
@@ -97,6 +111,29 @@ impl Sessions {
         }
     }
 
+    pub(crate) fn reporter(&mut self) -> &mut Reporter {
+        &mut self.reporter
+    }
+
+    /// A place for one more transfer of `client`. Where there is none, the oldest transfer whose peer
+    /// has proved nothing gives its own.
+    pub(crate) fn admit(&mut self, now: Instant, client: IpAddr) -> Result<Place, Full> {
+        loop {
+            let full = match self.admission.admit(client) {
+                Ok(place) => return Ok(place),
+                Err(full) => full,
+            };
+            // A client that asks again from another port has given its first request up.
+            let of = (full == Full::Client).then_some(client);
+            if !self.drop_unproved(now, of) {
+                return match full {
+                    Full::HalfOpen => Ok(self.admission.admit_half_open(client)),
+                    Full::Transfers | Full::Client => Err(full),
+                };
+            }
+        }
+    }
+
     /// A way for one more transfer, asked for by `arrival` at the listening socket `index`. Where
     /// no socket is left, uploads that only linger make room, then the oldest transfer whose peer
     /// has proved nothing.
@@ -109,9 +146,8 @@ impl Sessions {
         if self.single_port {
             return Ok(Way::Listener { index, from: arrival.to });
         }
-        let local = arrival.to.unwrap_or_else(|| self.listeners.address(index).ip());
         loop {
-            match self.ports.open(local, arrival.from) {
+            match self.ports.open(arrival.to, arrival.from) {
                 Err(_) if self.make_room(now) => {}
                 result => return Ok(Way::Own(result?)),
             }
@@ -142,7 +178,14 @@ impl Sessions {
     }
 
     /// Opens a session and sends its first packet.
-    pub(crate) fn open(&mut self, now: Instant, transfer: Transfer, mut way: Way, about: About) {
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        transfer: Transfer,
+        mut way: Way,
+        about: About,
+        place: Place,
+    ) {
         let peer = about.peer;
         // Its packets could not be told from those of an earlier transfer.
         if self.single_port
@@ -166,18 +209,19 @@ impl Sessions {
             own.watched = true;
         }
         self.serial += 1;
-        let place = Place::Unproved;
+        self.giving_way.began(self.serial, key);
+        self.reporter.transfer_began(about.operation);
         slot.insert(Session {
             transfer,
             way,
             serial: self.serial,
             about,
-            armed: Instant::NEVER,
             place,
+            armed: Instant::NEVER,
             blocked: false,
             queued: false,
+            reported: false,
         });
-        self.places.enter(place, self.serial, key);
         self.by_peer.insert(peer, key);
         self.carry_on(now, key);
     }
@@ -192,8 +236,8 @@ impl Sessions {
     /// Drops a session whose peer has sent another request instead of an answer.
     pub(crate) fn drop_replaced(&mut self, now: Instant, key: usize) {
         if let Some(session) = self.slots.get_mut(key) {
-            if session.place != Place::Lingering {
-                report::transfer_ended(now, session);
+            if !session.reported {
+                self.reporter.transfer_ended(now, session);
             }
             self.remove(key);
         }
@@ -201,14 +245,20 @@ impl Sessions {
 
     /// Takes what came to a listening socket for a session that goes through it. Returns whether
     /// there is one.
-    pub(crate) fn handle_run(&mut self, now: Instant, index: usize, run: Run<'_>) -> bool {
-        let Some(&key) = self.by_peer.get(&run.from) else { return false };
+    pub(crate) fn handle_datagrams<'d>(
+        &mut self,
+        now: Instant,
+        index: usize,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'d [u8]>,
+    ) -> bool {
+        let Some(&key) = self.by_peer.get(&from) else { return false };
         let Some(session) = self.slots.get_mut(key) else { return false };
         match session.way {
             Way::Listener { index: its, .. } if its == index => {}
             Way::Own(_) | Way::Listener { .. } => return false,
         }
-        let whole = deliver(now, session, run);
+        let whole = deliver(now, session, from, datagrams, &self.own);
         self.store(key, whole);
         self.carry_on(now, key);
         true
@@ -224,7 +274,8 @@ impl Sessions {
                 Ok(batch) => {
                     let mut whole = None;
                     for run in batch.runs() {
-                        whole = whole.or(deliver(now, session, run));
+                        let datagrams = run.datagrams();
+                        whole = whole.or(deliver(now, session, run.from, datagrams, &self.own));
                     }
                     if !batch.drained {
                         enqueue(&mut self.queue, key, session);
@@ -306,7 +357,7 @@ impl Sessions {
 
     /// Whether any transfer still moves; lingering is none.
     pub(crate) fn any_running(&self) -> bool {
-        self.places.any_running()
+        self.slots.len() > self.lingering
     }
 
     /// Ends every transfer that still moves with an ERROR. An upload that is whole is stored all the
@@ -326,11 +377,23 @@ impl Sessions {
 
     /// Drops the session that has lingered longest, or else the oldest unproved one, if any.
     pub(crate) fn make_room(&mut self, now: Instant) -> bool {
-        let least = self.places.least();
-        if let Some(key) = least {
+        match self.giving_way.lingering() {
+            Some(key) => {
+                self.remove(key);
+                true
+            }
+            None => self.drop_unproved(now, None),
+        }
+    }
+
+    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any.
+    fn drop_unproved(&mut self, now: Instant, of: Option<IpAddr>) -> bool {
+        let whose = |key: &usize| self.slots.get(*key).map(|session| session.about.peer.ip());
+        let first = self.giving_way.unproved().find(|key| of.is_none() || whose(key) == of);
+        if let Some(key) = first {
             self.drop_replaced(now, key);
         }
-        least.is_some()
+        first.is_some()
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.
@@ -380,20 +443,15 @@ impl Sessions {
             tracing::debug!(peer = %session.about.peer, %error, "a datagram could not be sent");
         }
         let timeout = transfer.poll_timeout();
-        let place = if timeout.is_none() || matches!(transfer.status(), Status::Lingering(_)) {
-            Place::Lingering
-        } else if transfer.is_proved() {
-            Place::Running
-        } else {
-            Place::Unproved
-        };
-        if place != session.place {
-            self.places.leave(session.place, session.serial, key);
-            self.places.enter(place, session.serial, key);
-            session.place = place;
-            if place == Place::Lingering {
-                report::transfer_ended(now, session);
-            }
+        let over = timeout.is_none() || matches!(transfer.status(), Status::Lingering(_));
+        if over && !session.reported {
+            session.reported = true;
+            session.place.over();
+            self.lingering += 1;
+            self.giving_way.lingers(session.serial, key);
+            self.reporter.transfer_ended(now, session);
+        } else if session.transfer.is_proved() && session.place.proved() {
+            self.giving_way.proved(session.serial);
         }
         match timeout {
             Some(deadline) => self.timers.arm(key, &mut session.armed, deadline),
@@ -404,7 +462,8 @@ impl Sessions {
     fn remove(&mut self, key: usize) {
         let mut session = self.slots.remove(key);
         self.timers.disarm(key, &mut session.armed);
-        self.places.leave(session.place, session.serial, key);
+        self.giving_way.gone(session.serial);
+        self.lingering -= usize::from(session.reported);
         if self.by_peer.get(&session.about.peer) == Some(&key) {
             self.by_peer.remove(&session.about.peer);
         }
@@ -421,7 +480,7 @@ fn socket_of<'a>(
 ) -> Option<(&'a mut Socket, Option<IpAddr>)> {
     match way {
         Way::Own(own) => Some((&mut own.socket, None)),
-        Way::Listener { index, from } => Some((listeners.get_mut(*index)?, *from)),
+        Way::Listener { index, from } => Some((listeners.get_mut(*index)?, Some(*from))),
     }
 }
 
@@ -434,12 +493,20 @@ fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &mut Session
 
 /// Gives datagrams to their session, and answers strangers. A sink that is returned is to be
 /// finished.
-fn deliver(now: Instant, session: &mut Session, run: Run<'_>) -> Option<Box<dyn Sink>> {
+fn deliver<'d>(
+    now: Instant,
+    session: &mut Session,
+    from: SocketAddr,
+    datagrams: impl Iterator<Item = &'d [u8]>,
+    own_addresses: &OwnAddresses,
+) -> Option<Box<dyn Sink>> {
     let Session { transfer, way, about, .. } = session;
-    let from = run.from;
-    transfer.handle_run(now, run, |verdict| match verdict {
+    transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
         Verdict::Accepted => {}
         Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
+        Verdict::Stray if own_addresses.contains(from) => {
+            tracing::debug!(%from, "packet from ourselves");
+        }
         Verdict::Stray => {
             tracing::debug!(%from, peer = %about.peer, "packet from a stranger");
             if let Way::Own(own) = way

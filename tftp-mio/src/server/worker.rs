@@ -1,6 +1,6 @@
 //! The poll loop: waits, and hands what happened to whom it concerns.
 
-use std::{io, time::Duration};
+use std::{io, iter, time::Duration};
 
 use mio::{Events, Poll, Token};
 use tftp_core::Instant;
@@ -32,6 +32,8 @@ struct Running {
     inbox: Inbox,
     /// Which listening sockets may hold more than one turn took.
     waiting: Vec<bool>,
+    /// How often it has been asked to stop.
+    asked_to_stop: u8,
     /// Set once the server is asked to stop: when running transfers are ended.
     stop_at: Option<Instant>,
 }
@@ -44,7 +46,7 @@ impl Worker {
         self.sessions.listeners.register(self.poll.registry())?;
         let waiting = vec![true; self.sessions.listeners.len()];
         let (clock, inbox) = (Clock::start(), Inbox::new());
-        Running { worker: self, clock, inbox, waiting, stop_at: None }.run()
+        Running { worker: self, clock, inbox, waiting, asked_to_stop: 0, stop_at: None }.run()
     }
 }
 
@@ -52,7 +54,10 @@ impl Running {
     fn run(mut self) -> io::Result<Listeners> {
         let mut events = Events::with_capacity(1024);
         loop {
-            let sleep = self.sleep();
+            // What came before the server was asked to stop is still handled.
+            let asked_to_stop = self.worker.stopper.requests();
+            let news = std::mem::replace(&mut self.asked_to_stop, asked_to_stop) != asked_to_stop;
+            let sleep = if news { Some(Duration::ZERO) } else { self.sleep() };
             match self.worker.poll.poll(&mut events, sleep) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
@@ -105,14 +110,24 @@ impl Running {
                 return true;
             }
         };
+        let local = sessions.listeners.address(index).ip();
+        let stopping = self.stop_at.is_some();
         for run in batch.runs() {
-            // A transfer's packets first: one may end it, and the next begin another.
-            let served = *single_port && sessions.handle_run(now, index, run);
-            let stopping = self.stop_at.is_some();
+            let (from, to) = (run.from, run.to().unwrap_or(local));
+            // They are handled in their order: a packet may end the transfer before the request
+            // that begins the next, or come behind a request that repeats its own.
+            if *single_port
+                && !run.datagrams().any(is_request)
+                && sessions.handle_datagrams(now, index, from, run.datagrams())
+            {
+                continue;
+            }
             for datagram in run.datagrams() {
-                if !stopping && (!served || is_request(datagram)) {
-                    let arrival = Arrival { from: run.from, to: run.to(), datagram };
-                    reception.handle(now, index, &arrival, sessions);
+                let served = *single_port
+                    && !is_request(datagram)
+                    && sessions.handle_datagrams(now, index, from, iter::once(datagram));
+                if !served && !stopping {
+                    reception.handle(now, index, Arrival { from, to, datagram }, sessions);
                 }
             }
         }
@@ -121,7 +136,7 @@ impl Running {
 
     /// Goes through the stages of stopping. Returns whether the worker is done.
     fn stop(&mut self, now: Instant) -> bool {
-        let requests = self.worker.stopper.requests();
+        let requests = self.asked_to_stop;
         if requests == 0 {
             return false;
         }

@@ -47,8 +47,8 @@ pub(crate) struct Run<'b> {
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'b> {
     pub(crate) from: SocketAddr,
-    /// The address of ours that it was sent to; unspecified where the system does not tell.
-    pub(crate) to: Option<IpAddr>,
+    /// The address of ours that it was sent to; that of the socket where the system does not tell.
+    pub(crate) to: IpAddr,
     pub(crate) datagram: &'b [u8],
 }
 

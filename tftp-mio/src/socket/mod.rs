@@ -10,6 +10,6 @@ mod paths;
 mod udp;
 
 pub(crate) use inbox::{Arrival, BATCH, Batch, Inbox, Run};
-pub(crate) use open::is_broadcast;
+pub(crate) use open::{address_towards, is_broadcast, is_local};
 pub(crate) use paths::Paths;
 pub(crate) use udp::{Route, Socket};

@@ -143,7 +143,8 @@ impl Socket {
         segment_size: Option<usize>,
     ) -> io::Result<()> {
         let destination = if self.ipv6 { map_to_v6(to) } else { to };
-        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: from };
+        let src_ip = from.filter(|ip| !ip.is_unspecified());
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
         self.io.try_io(|| self.state.try_send(UdpSockRef::from(&self.io), &transmit))
     }
 }

@@ -5,8 +5,11 @@
 //! `cargo test -p tftp-mio --test daemon -- --ignored`.
 #![cfg(target_os = "linux")]
 
+mod access;
 mod addresses;
+mod config;
 mod large;
+mod limits;
 mod log;
 mod names;
 mod negotiation;
@@ -20,5 +23,6 @@ mod server;
 mod single_port;
 mod starting;
 mod stopping;
+mod uploads;
 mod workers;
 mod writes;
