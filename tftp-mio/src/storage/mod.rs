@@ -5,7 +5,9 @@
 //! the same two for local files.
 
 mod draft;
+mod client;
 mod folder;
+mod map;
 mod name;
 pub(crate) mod netascii;
 mod room;
