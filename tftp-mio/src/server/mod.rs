@@ -12,6 +12,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod finisher;
 mod judge;
 mod ports;
@@ -36,6 +37,7 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
+pub use access::{Access, Network, NoNetwork};
 pub use judge::explain;
 use worker::{WAKE, Worker};
 

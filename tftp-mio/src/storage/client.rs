@@ -25,7 +25,7 @@ impl Spelling {
             (Self::FileName, IpAddr::V6(ip)) => f.write_str(&ip.to_string().replace(':', "-")),
             (Self::Hex, IpAddr::V4(ip)) => write!(f, "{:08X}", ip.to_bits()),
             (Self::Hex, IpAddr::V6(ip)) => write!(f, "{:032X}", ip.to_bits()),
-            (Self::Plain | Self::FileName, ip) => ip.fmt(f),
+            (Self::Plain | Self::FileName, ip) => write!(f, "{ip}"),
         })
     }
 
@@ -59,7 +59,9 @@ pub struct ClientFolders {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoClientFolders {
     /// There is not one address in it.
-    #[error("use a path beneath the root with {{ip}} or {{ip_hex}} in it once, such as clients/{{ip}}")]
+    #[error(
+        "use a path beneath the root with {{ip}} or {{ip_hex}} in it once, such as clients/{{ip}}"
+    )]
     NoAddress,
     /// It begins with a slash or holds `..`.
     #[error("the clients' folders are beneath the root: use a path such as clients/{{ip}}")]
@@ -87,7 +89,8 @@ impl FromStr for ClientFolders {
             return Err(NoClientFolders::NoAddress);
         }
         let path = format!("{before}IP{after}");
-        let beneath = path.trim_end_matches('/').split('/').all(|step| !matches!(step, "" | "." | ".."));
+        let beneath =
+            path.trim_end_matches('/').split('/').all(|step| !matches!(step, "" | "." | ".."));
         if !beneath {
             return Err(NoClientFolders::NotBeneath);
         }

@@ -4,8 +4,8 @@
 //! comes with. A [`Source`] is one file being read, a [`Sink`] one being written; the client uses
 //! the same two for local files.
 
-mod draft;
 mod client;
+mod draft;
 mod folder;
 mod map;
 mod name;
@@ -18,8 +18,10 @@ use std::{borrow::Cow, io};
 
 use tftp_core::ErrorCode;
 
+pub use client::{ClientFolders, NoClientFolders};
 pub use folder::Folder;
 pub(crate) use folder::RegularFile;
+pub use map::{Map, MapFaults, Mapped, SharedMap};
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};

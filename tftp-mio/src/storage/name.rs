@@ -97,7 +97,9 @@ mod tests {
             assert_eq!(plain(name.as_bytes()).as_deref(), Some(&b"a/b"[..]), "{name}");
         }
         assert_eq!(plain(b"a/b\xFF\xFF").as_deref(), Some(&b"a/b"[..]));
-        for (name, form) in [("a/", "a/"), ("a/.", "a/"), ("a/b/..", "a/"), ("/", "/"), ("a/..", "/")] {
+        for (name, form) in
+            [("a/", "a/"), ("a/.", "a/"), ("a/b/..", "a/"), ("/", "/"), ("a/..", "/")]
+        {
             assert_eq!(plain(name.as_bytes()).as_deref(), Some(form.as_bytes()), "{name}");
             assert_eq!(to_path(form.as_bytes()), None);
         }

@@ -30,78 +30,61 @@ pub(super) fn read(content: &[u8], ignore_case: bool) -> Result<Vec<Rule>, Vec<F
     if faults.is_empty() { Ok(rules) } else { Err(faults) }
 }
 
-/// What the letters of an operation say.
-struct Operation {
-    rewrite: bool,
-    global: bool,
-    ignore_case: bool,
-    exit: bool,
-    restart: bool,
-    abort: bool,
-    inverse: bool,
-    kinds: Kinds,
-    clients: Vec<Network>,
-}
-
 fn rule(line: usize, text: &[u8], ignore_case: bool) -> Result<Option<Rule>, String> {
     let mut fields = Fields(text);
     let Some(letters) = fields.next() else { return Ok(None) };
-    let operation = Operation::parse(letters)?;
-    let regex = fields.next().ok_or("there is no regular expression")?;
-    let replacement = fields.next().unwrap_or_default();
-    if operation.inverse && operation.rewrite {
+    check(letters)?;
+    let has = |letter: u8| letters.contains(&letter);
+    if has(b'~') && has(b'r') {
         return Err("`~` cannot be used together with `r`".into());
     }
-    let ignore_case = ignore_case || operation.ignore_case;
-    let pattern = Pattern::posix(&egrep::translate(regex)?, ignore_case)?;
+    let regex = fields.next().ok_or("there is no regular expression")?;
+    let replacement = fields.next().unwrap_or_default();
+    let pattern = Pattern::posix(&egrep::translate(regex)?, ignore_case || has(b'i'))?;
     let template = replacement_template(replacement, pattern.groups())?;
-    let action = if operation.abort {
+    let action = if has(b'a') {
         Action::Deny((!replacement.is_empty()).then_some(template))
-    } else if operation.rewrite {
-        Action::Rewrite(template, if operation.global { Repeat::UntilNone } else { Repeat::Once })
+    } else if has(b'r') {
+        Action::Rewrite(template, if has(b'g') { Repeat::UntilNone } else { Repeat::Once })
     } else {
         Action::Keep
     };
-    let then = match (operation.exit, operation.restart) {
-        (true, _) => Then::Stop,
-        (false, true) => Then::Restart,
-        (false, false) => Then::Next,
+    let then = if has(b'e') {
+        Then::Stop
+    } else if has(b's') {
+        Then::Restart
+    } else {
+        Then::Next
     };
-    let (pattern, unless) =
-        if operation.inverse { (None, Some(pattern)) } else { (Some(pattern), None) };
-    let Operation { kinds, clients, .. } = operation;
+    let (pattern, unless) = if has(b'~') { (None, Some(pattern)) } else { (Some(pattern), None) };
+    let (kinds, clients) = (kinds(letters), clients(letters)?);
     Ok(Some(Rule { line, kinds, clients, pattern, unless, action, then }))
 }
 
-impl Operation {
-    fn parse(letters: &[u8]) -> Result<Self, String> {
-        let has = |letter: u8| letters.contains(&letter);
-        if let Some(unknown) = letters.iter().find(|letter| !b"rgieasGP46~".contains(letter)) {
-            let unknown = unknown.escape_ascii();
-            return Err(if letters == b"[[rule]]" {
-                "a file of rules in TOML must have a name that ends in `.toml`".into()
-            } else {
-                format!("`{unknown}` is no operation; there are r, g, i, e, s, a, G, P, 4, 6 and ~")
-            });
-        }
-        let kinds = Kinds { read: has(b'G') || !has(b'P'), write: has(b'P') || !has(b'G'), ..Kinds::NONE };
-        let kinds = if has(b'G') && has(b'P') { Kinds::NONE } else { kinds };
-        let family = |letter, network: &str| has(letter).then(|| network.parse().ok()).flatten();
-        let clients = match (family(b'4', "0.0.0.0/0"), family(b'6', "::/0")) {
-            (Some(_), Some(_)) => return Err("no client has both an IPv4 and an IPv6 address".into()),
-            (v4, v6) => v4.into_iter().chain(v6).collect(),
-        };
-        Ok(Self {
-            rewrite: has(b'r'),
-            global: has(b'g'),
-            ignore_case: has(b'i'),
-            exit: has(b'e'),
-            restart: has(b's'),
-            abort: has(b'a'),
-            inverse: has(b'~'),
-            kinds,
-            clients,
-        })
+/// Looks for letters that mean nothing.
+fn check(letters: &[u8]) -> Result<(), String> {
+    let Some(unknown) = letters.iter().find(|letter| !b"rgieasGP46~".contains(letter)) else {
+        return Ok(());
+    };
+    if letters.starts_with(b"[[") {
+        return Err("a file of rules in TOML must have a name that ends in `.toml`".into());
+    }
+    let unknown = unknown.escape_ascii();
+    Err(format!("`{unknown}` is no operation; there are r, g, i, e, s, a, G, P, 4, 6 and ~"))
+}
+
+/// Which way the file must go. One that must go both ways does not exist.
+fn kinds(letters: &[u8]) -> Kinds {
+    let (get, put) = (letters.contains(&b'G'), letters.contains(&b'P'));
+    Kinds { read: !put, write: !get, ..Kinds::NONE }
+}
+
+fn clients(letters: &[u8]) -> Result<Vec<Network>, String> {
+    let family =
+        |letter, network: &str| letters.contains(&letter).then(|| network.parse().ok()).flatten();
+    match (family(b'4', "0.0.0.0/0"), family(b'6', "::/0")) {
+        (Some(_), Some(_)) => Err("no client has both an IPv4 and an IPv6 address".into()),
+        (v4, v6) => Ok(v4.into_iter().chain(v6).collect()),
     }
 }
 
@@ -144,7 +127,9 @@ fn replacement_template(text: &[u8], groups: usize) -> Result<Template, String> 
                 let number = usize::from(digit - b'0');
                 if number >= groups {
                     let most = groups - 1;
-                    return Err(format!("there is no \\{number}: the expression has {most} in parentheses"));
+                    return Err(format!(
+                        "there is no \\{number}: the expression has {most} in parentheses"
+                    ));
                 }
                 Part::Group(number)
             }

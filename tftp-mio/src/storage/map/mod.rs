@@ -110,13 +110,17 @@ impl Map {
             None => vec![name],
         };
         if self.style == Style::Raw && wanted.mode != Mode::Mail {
-            names.iter().try_for_each(|name| self.check_raw(wanted, name))?;
+            names.iter().try_for_each(|name| check_raw(wanted, name))?;
         }
         Ok(names)
     }
 
     /// Takes a name along the rules. Returns the aliases, where one ends that way.
-    fn walk(&self, wanted: &Wanted<'_>, name: &mut Vec<u8>) -> Result<Option<Vec<Vec<u8>>>, Denied> {
+    fn walk(
+        &self,
+        wanted: &Wanted<'_>,
+        name: &mut Vec<u8>,
+    ) -> Result<Option<Vec<Vec<u8>>>, Denied> {
         let mut steps = self.rules.len() + Self::MOST_STEPS;
         let mut index = 0;
         while let Some(rule) = self.rules.get(index) {
@@ -166,22 +170,6 @@ impl Map {
             }
         }
         Ok(None)
-    }
-
-    /// tftp-hpa looks for a file under exactly the name that its rules have left. What would reach
-    /// one here by another spelling has not been seen by the rules in the spelling that counts.
-    fn check_raw(&self, wanted: &Wanted<'_>, name: &[u8]) -> Result<(), Denied> {
-        if name.contains(&b'\\') {
-            wanted.note(format_args!(
-                "a backslash is left: with rules of tftp-hpa's it is no slash (`rg \\\\ /` makes it one)"
-            ));
-            return Err(NOT_FOUND);
-        }
-        if name.split(|&byte| byte == b'/').any(|step| step == b"..") {
-            wanted.note(format_args!("a step upwards is left, which rules cannot see through"));
-            return Err(LEAVES);
-        }
-        Ok(())
     }
 }
 
@@ -255,6 +243,22 @@ fn checked_length(name: &[u8], wanted: &Wanted<'_>) -> Result<(), Denied> {
     if name.len() > Map::LONGEST {
         warn(wanted, "the rules for names make one too long");
         return Err(TOO_LONG);
+    }
+    Ok(())
+}
+
+/// tftp-hpa looks for a file under exactly the name that its rules have left. What would reach
+/// one here by another spelling has not been seen by the rules in the spelling that counts.
+fn check_raw(wanted: &Wanted<'_>, name: &[u8]) -> Result<(), Denied> {
+    if name.contains(&b'\\') {
+        wanted.note(format_args!(
+            "a backslash is left: with rules of tftp-hpa's it is no slash (`rg \\\\ /` makes it one)"
+        ));
+        return Err(NOT_FOUND);
+    }
+    if name.split(|&byte| byte == b'/').any(|step| step == b"..") {
+        wanted.note(format_args!("a step upwards is left, which rules cannot see through"));
+        return Err(LEAVES);
     }
     Ok(())
 }

@@ -89,10 +89,6 @@ impl Pattern {
     pub(super) fn group(&self, name: &str) -> Option<usize> {
         self.regex.capture_names().position(|found| found == Some(name))
     }
-
-    pub(super) fn as_str(&self) -> &str {
-        self.regex.as_str()
-    }
 }
 
 /// The message of an error that is drawn over several lines.

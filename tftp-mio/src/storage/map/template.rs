@@ -39,7 +39,11 @@ impl Template {
     ///
     /// # Errors
     /// With what is wrong with it.
-    pub(super) fn parse(text: &str, pattern: Option<&Pattern>, ip: Spelling) -> Result<Self, String> {
+    pub(super) fn parse(
+        text: &str,
+        pattern: Option<&Pattern>,
+        ip: Spelling,
+    ) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut chars = text.char_indices();
@@ -69,13 +73,7 @@ impl Template {
     }
 
     /// Appends the text with its blanks filled in.
-    pub(super) fn fill_in(
-        &self,
-        client: IpAddr,
-        name: &[u8],
-        groups: &Groups,
-        out: &mut Vec<u8>,
-    ) {
+    pub(super) fn fill_in(&self, client: IpAddr, name: &[u8], groups: &Groups, out: &mut Vec<u8>) {
         let mut case = Case::AsIs;
         let mut spelled = String::new();
         for part in &self.parts {

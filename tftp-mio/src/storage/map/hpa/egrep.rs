@@ -5,7 +5,8 @@
 /// # Errors
 /// With what cannot be said in it.
 pub(super) fn translate(text: &[u8]) -> Result<String, String> {
-    let mut translator = Translator { rest: text, out: String::new(), atom: None, open: Vec::new() };
+    let mut translator =
+        Translator { rest: text, out: String::new(), atom: None, open: Vec::new() };
     while let Some(byte) = translator.take() {
         translator.handle(byte)?;
     }
@@ -30,41 +31,43 @@ impl Translator<'_> {
 
     fn handle(&mut self, byte: u8) -> Result<(), String> {
         match byte {
-            b'\\' => self.escape(),
-            b'[' => self.bracket(),
+            b'\\' => self.escape()?,
+            b'[' => self.bracket()?,
             b'(' => {
                 self.open.push(self.out.len());
-                self.out.push('(');
-                self.atom = None;
-                Ok(())
+                self.between("(");
             }
-            b')' => {
+            b')' => match self.open.pop() {
+                Some(start) => {
+                    self.out.push(')');
+                    self.atom = Some((start, false));
+                }
                 // One without a beginning is a character like any other.
-                let Some(start) = self.open.pop() else { return self.literal(byte) };
-                self.out.push(')');
-                self.atom = Some((start, false));
-                Ok(())
-            }
-            b'|' | b'^' | b'$' => {
-                self.out.push(char::from(byte));
-                self.atom = None;
-                Ok(())
-            }
+                None => self.atom(&one(byte)),
+            },
+            b'|' => self.between("|"),
+            b'^' => self.between("^"),
+            b'$' => self.between("$"),
             b'.' => self.atom("."),
-            b'*' | b'+' | b'?' => self.quantifier(char::from(byte).encode_utf8(&mut [0; 4])),
-            b'{' => self.interval(),
-            _ => self.literal(byte),
+            b'*' => self.quantifier("*")?,
+            b'+' => self.quantifier("+")?,
+            b'?' => self.quantifier("?")?,
+            b'{' => self.interval()?,
+            _ => self.atom(&one(byte)),
         }
-    }
-
-    fn atom(&mut self, text: &str) -> Result<(), String> {
-        self.atom = Some((self.out.len(), false));
-        self.out.push_str(text);
         Ok(())
     }
 
-    fn literal(&mut self, byte: u8) -> Result<(), String> {
-        self.atom(&one(byte))
+    /// Writes what can be repeated.
+    fn atom(&mut self, text: &str) {
+        self.atom = Some((self.out.len(), false));
+        self.out.push_str(text);
+    }
+
+    /// Writes what cannot be repeated.
+    fn between(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.atom = None;
     }
 
     fn quantifier(&mut self, text: &str) -> Result<(), String> {
@@ -103,21 +106,18 @@ impl Translator<'_> {
     fn escape(&mut self) -> Result<(), String> {
         let Some(byte) = self.take() else { return Err("a backslash stands at the end".into()) };
         match byte {
-            b'1'..=b'9' => Err(format!(
-                "`\\{}` asks for the same text once more, which cannot be taken over; spell it out",
-                char::from(byte)
-            )),
+            b'1'..=b'9' => {
+                return Err(format!(
+                    "`\\{}` asks for the same text once more, which cannot be taken over; spell it out",
+                    char::from(byte)
+                ));
+            }
             b'w' | b'W' | b's' | b'S' => self.atom(&format!("\\{}", char::from(byte))),
-            b'b' | b'B' | b'<' | b'>' => self.assertion(&format!("\\{}", char::from(byte))),
-            b'`' => self.assertion("\\A"),
-            b'\'' => self.assertion("\\z"),
-            _ => self.literal(byte),
+            b'b' | b'B' | b'<' | b'>' => self.between(&format!("\\{}", char::from(byte))),
+            b'`' => self.between("\\A"),
+            b'\'' => self.between("\\z"),
+            _ => self.atom(&one(byte)),
         }
-    }
-
-    fn assertion(&mut self, text: &str) -> Result<(), String> {
-        self.out.push_str(text);
-        self.atom = None;
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl Translator<'_> {
                     let end = self.rest.iter().position(|&byte| byte == b']').ok_or(NO_END)?;
                     let class = self.rest.get(..end).unwrap_or_default();
                     self.rest = self.rest.get(end + 1..).unwrap_or_default();
-                    out.push_str(&format!("[{}]", class.escape_ascii()));
+                    out.extend(["[", &class.escape_ascii().to_string(), "]"]);
                 }
                 (b'[', Some(kind @ (b'.' | b'='))) => {
                     return Err(format!(
@@ -153,7 +153,8 @@ impl Translator<'_> {
             first = false;
         }
         out.push(']');
-        self.atom(&out)
+        self.atom(&out);
+        Ok(())
     }
 }
 

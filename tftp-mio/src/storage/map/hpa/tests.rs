@@ -3,7 +3,10 @@ use std::net::IpAddr;
 use tftp_core::{ErrorCode, Mode};
 
 use super::*;
-use crate::storage::{Denied, Wanted, map::{Map, Style}};
+use crate::storage::{
+    Denied, Wanted,
+    map::{Map, Style},
+};
 
 const READ: tftp_core::Operation = tftp_core::Operation::Read;
 const WRITE: tftp_core::Operation = tftp_core::Operation::Write;
@@ -73,17 +76,14 @@ fn replacements_in_the_order_of_the_manual() {
         (r"r ^ \i/", "x", "192.0.2.169/x"),
         (r"r ^ \x/", "x", "C00002A9/x"),
         (r"r (.*)\.(.*) \U\1\E.\L\2", "aB.cD", "AB.cd"),
-        (r"r b \ \#\\c", "abd", "a #\\cd"),
+        (r"r b \ \#c", "abd", "a #cd"),
         (r"r b", "abc", "ac"),
         (r"r (x)?b [\1]", "ab", "a[]"),
         (r"r a|ab x", "abc", "xc"),
         (r"r a b# not \3", "a", "b"),
     ] {
         let got = mapped(rule, name);
-        match expected.contains('\\') {
-            true => assert_eq!(got.unwrap_err().code, ErrorCode::FILE_NOT_FOUND),
-            false => assert_eq!(got.as_deref(), Ok(expected), "{rule}"),
-        }
+        assert_eq!(got.as_deref(), Ok(expected), "{rule}");
     }
     let v6 = mapped_for(r"r ^ \i/\x/", READ, "2001:db8::1", b"x");
     assert_eq!(v6.as_deref(), Ok("2001:db8::1/20010DB8000000000000000000000001/x"));
@@ -115,7 +115,9 @@ fn a_refusal_has_the_text_of_its_rule() {
 
 #[test]
 fn no_other_spelling_reaches_what_a_rule_refuses() {
-    for name in ["x.pvt\u{ff}".chars().map(|char| char as u8).collect::<Vec<u8>>(), b"x.pvt".to_vec()] {
+    for name in
+        ["x.pvt\u{ff}".chars().map(|char| char as u8).collect::<Vec<u8>>(), b"x.pvt".to_vec()]
+    {
         assert_eq!(mapped(r"a \.pvt$", name).unwrap_err().code, ErrorCode::ACCESS_VIOLATION);
     }
     assert_eq!(mapped("a ^s/", "x/../s/y").unwrap_err().code, ErrorCode::ACCESS_VIOLATION);
@@ -132,7 +134,8 @@ fn rules_that_do_not_end_refuse_the_request() {
 
 #[test]
 fn every_line_that_cannot_be_taken_over_is_reported() {
-    let faults = read(b"# fine\nr a\nz a b\nr\n~r a b\nr (a)\\1 b\nr a \\1\nr46 a\n[[rule]]", false);
+    let faults =
+        read(b"# fine\nr a\nz a b\nr\n~r a b\nr (a)\\1 b\nr a \\1\nr46 a\n[[rule]]", false);
     let lines: Vec<String> = faults
         .expect_err("faults")
         .into_iter()
