@@ -7,6 +7,7 @@
 mod client;
 mod draft;
 mod folder;
+mod lookup;
 mod map;
 mod name;
 pub(crate) mod netascii;
@@ -21,6 +22,7 @@ use tftp_core::ErrorCode;
 pub use client::{ClientFolders, NoClientFolders};
 pub use folder::Folder;
 pub(crate) use folder::RegularFile;
+pub use lookup::Names;
 pub use map::{Map, MapFaults, Mapped, SharedMap};
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
