@@ -24,7 +24,7 @@ pub struct Names {
 
 /// Names in folders that are looked at for one path in another case. What lies beyond is not found,
 /// so that a request costs no more in a huge folder.
-const MOST_ENTRIES: usize = 10_000;
+const MOST_ENTRIES: usize = 4096;
 
 /// The search for one client's file.
 pub(super) struct Lookup<'a> {
