@@ -92,6 +92,11 @@ impl Fault {
         matches!(self, Self::Ended(_))
     }
 
+    /// Whether nothing listens at that address, and another of the host may do.
+    pub(crate) fn is_nobody_there(&self) -> bool {
+        matches!(self, Self::Transfer { error: TransferError::Network(_), .. })
+    }
+
     /// Whether the server refused this one file, and may well give another.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Transfer { error: TransferError::Server { .. }, .. })
