@@ -132,7 +132,7 @@ fn explain(mode: Mode, error: &TransferError) -> String {
             .to_owned(),
         TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
-            "nothing listens there; check host and port".to_owned()
+            "network: nothing listens there; check host and port".to_owned()
         }
         TransferError::Socket(cause) => format!("{error}{}", without_socket(cause)),
         TransferError::MailRead => format!("{error}; choose octet or netascii"),

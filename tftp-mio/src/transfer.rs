@@ -264,13 +264,11 @@ impl Transfer {
             match source.read_at(burst.offset(), content) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
-                    match burst.first(burst.packets() / 2) {
-                        Some(shorter) => burst = shorter,
-                        None => {
-                            self.starved = true;
-                            return Ok(());
-                        }
-                    }
+                    let Some(shorter) = burst.first(burst.packets() / 2) else {
+                        self.starved = true;
+                        return Ok(());
+                    };
+                    burst = shorter;
                 }
                 read => break read,
             }

@@ -35,7 +35,7 @@ impl Session {
     /// When the server did not take one whole, or one cannot be read. Of several the refused ones
     /// have been named by then.
     pub(crate) fn put(&mut self, put: &Put) -> Result<(), Fault> {
-        let files = self.files_of(put)?;
+        let files = Self::files_of(put)?;
         if files.len() > 1 {
             for file in &files {
                 if let Origin::Path(path) = &file.from {
@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// The files that the words name, wildcards resolved.
-    fn files_of(&self, put: &Put) -> Result<Vec<One>, Fault> {
+    fn files_of(put: &Put) -> Result<Vec<One>, Fault> {
         let mut files = Vec::new();
         for from in &put.from {
             for from in matching(from)? {

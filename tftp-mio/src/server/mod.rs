@@ -1,18 +1,19 @@
 //! The server: one thread, one poll loop, one socket for every transfer.
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use std::{path::Path, sync::Arc};
 //! use tftp_mio::{server::{Config, Server}, storage::{Folder, WritePolicy}};
 //!
 //! let storage = Folder::open(Path::new("/srv/tftp"), WritePolicy::Never)?;
 //! let config = Config { listen: vec!["[::]:6969".parse()?], ..Config::default() };
-//! let server = Server::bind(&config, Box::new(storage))?;
+//! let server = Server::bind(&config, Arc::new(storage))?;
 //! println!("{:?}", server.local_addrs());
 //! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod finisher;
+mod judge;
 mod ports;
 mod reception;
 mod report;
@@ -35,6 +36,7 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
+pub use judge::explain;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -102,7 +104,7 @@ impl Server {
     ///
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
-    pub fn bind(config: &Config, storage: Box<dyn Storage>) -> Result<Self, BindError> {
+    pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let stopper = Stopper { waker, requests: Arc::default() };

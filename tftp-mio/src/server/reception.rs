@@ -3,41 +3,37 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    io,
     net::IpAddr,
+    sync::Arc,
 };
 
-use mio::net::UdpSocket;
 use tftp_core::{
-    BlockSize, ErrorCode, Instant, Limits, Malformed, Mode, Operation, Options, Order, Packet,
-    Receiver, Refusal, Request, Sender, Timing, WindowSize,
+    ErrorCode, Instant, Limits, Malformed, Options, Order, Packet, Receiver, Request, Sender,
+    Timing,
 };
 
 use super::{
+    judge::Judge,
     report,
     session::About,
     sessions::{Known, Sessions},
 };
 use crate::{
     socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
-    storage::{
-        Denied, Storage,
-        netascii::{NetasciiSink, NetasciiSource},
-    },
+    storage::{Denied, Storage, Wanted},
     transfer::{Content, Transfer},
 };
 
 /// Decides about requests.
 pub(crate) struct Reception {
-    storage: Box<dyn Storage>,
-    limits: Limits,
+    judge: Judge,
     timing: Timing,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(storage: Box<dyn Storage>, limits: Limits, timing: Timing) -> Self {
-        Self { storage, limits, timing, fingerprints: RandomState::new() }
+    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Limits, timing: Timing) -> Self {
+        Self { judge: Judge::new(storage, limits), timing, fingerprints: RandomState::new() }
     }
 
     /// Takes a datagram that came to `listener`.
@@ -109,10 +105,12 @@ impl Reception {
                 return answer(listener, arrival, busy.code, &Denied::BUSY.text);
             }
         };
-        let mut granted = self.grant(request, &socket);
+        let wanted = Wanted::new(arrival.from.ip(), request);
+        let decide = || self.judge.decide(request, &wanted, || enlarge_receive_buffer(&socket));
+        let mut granted = decide();
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
         {
-            granted = self.grant(request, &socket);
+            granted = decide();
         }
         match granted {
             Ok((options, content)) => {
@@ -127,44 +125,6 @@ impl Reception {
                     tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
                 }
                 sessions.close_port(port);
-            }
-        }
-    }
-
-    /// Decides on options and opens the content.
-    fn grant(
-        &self,
-        request: &Request<'_>,
-        socket: &UdpSocket,
-    ) -> Result<(Options, Content), Denied> {
-        match request.operation {
-            Operation::Read => {
-                // Asked before anything is opened: a mail request names no file.
-                self.limits.answer(request, None).map_err(denied)?;
-                let source = self.storage.open(request.filename)?;
-                let source = match request.mode {
-                    Mode::Octet => source,
-                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
-                };
-                let options = self.limits.answer(request, source.size()).map_err(denied)?;
-                Ok((options, Content::Source(source)))
-            }
-            Operation::Write => {
-                let mut limits = self.limits;
-                // A peer sends all of a window at once: one that our buffer cannot hold would lose
-                // its end every time.
-                let buffer = enlarge_receive_buffer(socket).map_err(|error| no_buffer(&error))?;
-                let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
-                let block_size = asked.min(limits.max_block_size);
-                limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
-                let options = limits.answer(request, None).map_err(denied)?;
-                let sink =
-                    self.storage.create(request.filename, request.options.transfer_size())?;
-                let sink = match request.mode {
-                    Mode::Octet => sink,
-                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSink::new(sink)),
-                };
-                Ok((options, Content::Sink(sink)))
             }
         }
     }
@@ -208,23 +168,6 @@ fn is_group(listener: &Listener, to: IpAddr) -> bool {
         }
         IpAddr::V6(ip) => ip.is_multicast(),
     }
-}
-
-/// Blocks of that size which a receive buffer of `bytes` holds, in the system's way of counting:
-/// Linux charges a datagram with the memory that it occupies, about the next power of two.
-fn window_for(bytes: usize, block_size: BlockSize) -> WindowSize {
-    const OVERHEAD: usize = 768;
-    let datagram = (usize::from(block_size.get()) + 400).next_power_of_two() + OVERHEAD;
-    let blocks = u16::try_from(bytes / datagram).unwrap_or(u16::MAX);
-    WindowSize::new(blocks).unwrap_or(WindowSize::LOCK_STEP)
-}
-
-fn denied(refusal: Refusal) -> Denied {
-    Denied { code: refusal.code(), text: refusal.to_string().into() }
-}
-
-fn no_buffer(error: &io::Error) -> Denied {
-    Denied { code: ErrorCode::NOT_DEFINED, text: format!("no receive buffer: {error}").into() }
 }
 
 fn encode_error(code: ErrorCode, text: &str) -> Vec<u8> {

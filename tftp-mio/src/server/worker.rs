@@ -1,6 +1,6 @@
 //! The poll loop: waits, and hands what happened to whom it concerns.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use mio::{Events, Interest, Poll, Token};
 use tftp_core::Instant;
@@ -34,7 +34,7 @@ impl Worker {
         poll: Poll,
         mut listeners: Vec<Listener>,
         config: &Config,
-        storage: Box<dyn Storage>,
+        storage: Arc<dyn Storage>,
         stopper: Stopper,
     ) -> io::Result<Self> {
         for (index, listener) in listeners.iter_mut().enumerate() {

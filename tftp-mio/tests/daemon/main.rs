@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod addresses;
+mod config;
 mod large;
 mod log;
 mod names;
@@ -19,4 +20,5 @@ mod requests;
 mod server;
 mod starting;
 mod stopping;
+mod uploads;
 mod writes;

@@ -1,14 +1,14 @@
 //! `tftpd`: serves a folder until it is told to stop.
 
-mod args;
+mod options;
 
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
+    sync::Arc,
     thread,
 };
 
-use clap::Parser;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
@@ -17,9 +17,8 @@ use tftp_mio::{
     server::{BindError, Config, Server, Stopper},
     storage::{Folder, WritePolicy},
 };
-use tracing::Level;
 
-use args::Args;
+use options::{CommandLine, Log, Misuse, Options};
 
 /// Stopped as asked.
 const STOPPED: u8 = 0;
@@ -29,29 +28,38 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    start_log(&args);
-    ExitCode::from(serve(&args))
+    let options = match CommandLine::of_process().read() {
+        Ok(options) => options,
+        // Help and version are among them, and no misuse.
+        Err(Misuse::CommandLine(error)) => error.exit(),
+        Err(Misuse::File(faults)) => {
+            eprintln!("{faults}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    start_log(&options.log);
+    ExitCode::from(serve(&options))
 }
 
-fn serve(args: &Args) -> u8 {
-    let root = match args.root.canonicalize() {
+fn serve(options: &Options) -> u8 {
+    let files = &options.files;
+    let root = match files.root.canonicalize() {
         Ok(root) => root,
         Err(error) => {
-            eprintln!("tftpd: cannot serve {}: {error}", args.root.display());
+            eprintln!("tftpd: cannot serve {}: {error}", files.root.display());
             return USAGE;
         }
     };
-    let folder = match Folder::open(&root, args.write_policy()) {
+    let folder = match Folder::open(&root, files.uploads()) {
         Ok(folder) => folder,
         Err(error) => {
             eprintln!("tftpd: cannot serve {}: {error}", root.display());
             return USAGE;
         }
     };
-    let config = args.config();
+    let config = options.config();
     raise_descriptor_limit();
-    let server = match Server::bind(&config, Box::new(folder)) {
+    let server = match Server::bind(&config, Arc::new(folder)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("tftpd: {error}{}", advice(&error));
@@ -62,7 +70,7 @@ fn serve(args: &Args) -> u8 {
         eprintln!("tftpd: cannot watch for signals: {error}");
         return FAILED;
     }
-    let uploads = match args.write_policy() {
+    let uploads = match files.write_policy() {
         WritePolicy::Never => "read-only",
         WritePolicy::Create => "uploads under new names",
         WritePolicy::Overwrite => "uploads may replace files",
@@ -148,17 +156,11 @@ fn stop_on_signals(stopper: Stopper) -> io::Result<()> {
     Ok(())
 }
 
-fn start_log(args: &Args) {
-    let level = match (args.quiet, args.verbose) {
-        (true, _) => Level::WARN,
-        (false, 0) => Level::INFO,
-        (false, 1) => Level::DEBUG,
-        (false, _) => Level::TRACE,
-    };
+fn start_log(log: &Log) {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
-        .with_max_level(level)
+        .with_max_level(log.level())
         .with_ansi(colour)
         .with_target(false)
         // It would be said on the very stream that cannot be written, and panic.
