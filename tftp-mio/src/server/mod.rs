@@ -15,6 +15,7 @@
 mod finisher;
 mod judge;
 mod ports;
+mod pulse;
 mod reception;
 mod report;
 mod session;
@@ -23,7 +24,7 @@ mod worker;
 
 use std::{
     io,
-    net::{Ipv6Addr, SocketAddr},
+    net::{Ipv6Addr, SocketAddr, UdpSocket},
     ops::RangeInclusive,
     sync::{
         Arc,
@@ -37,6 +38,8 @@ use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
 pub use judge::explain;
+pub use pulse::Pulse;
+use pulse::Rounds;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -96,6 +99,7 @@ pub struct Server {
     worker: Worker,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
+    rounds: Rounds,
 }
 
 impl Server {
@@ -105,21 +109,44 @@ impl Server {
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
     pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let stopper = Stopper { waker, requests: Arc::default() };
         let listeners = config
             .listen
             .iter()
             .map(|&address| {
                 Listener::bind(address).map_err(|source| BindError::Listen { address, source })
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<_, _>>()?;
+        Self::new(listeners, config, storage)
+    }
+
+    /// Takes requests on sockets that somebody else has bound, and not on [`Config::listen`].
+    ///
+    /// # Errors
+    /// When one of them cannot be used, or the system is out of descriptors.
+    pub fn adopt(
+        sockets: Vec<UdpSocket>,
+        config: &Config,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, BindError> {
+        let listeners = sockets.into_iter().map(Listener::adopt).collect::<io::Result<_>>()?;
+        Self::new(listeners, config, storage)
+    }
+
+    fn new(
+        listeners: Vec<Listener>,
+        config: &Config,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, BindError> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let stopper = Stopper { waker, requests: Arc::default() };
+        let rounds = Rounds::default();
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
         let addresses = listeners.iter().map(Listener::address).collect();
-        let worker = Worker::new(poll, listeners, config, storage, stopper.clone())?;
-        Ok(Self { worker, addresses, stopper })
+        let worker =
+            Worker::new(poll, listeners, config, storage, stopper.clone(), rounds.clone())?;
+        Ok(Self { worker, addresses, stopper, rounds })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -130,6 +157,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// Tells from another thread whether the poll loop goes round.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(self.stopper(), self.rounds.clone())
     }
 
     /// Serves until it is stopped.
@@ -158,8 +190,13 @@ impl Stopper {
         let _ = self.requests.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             Some(count.saturating_add(1))
         });
+        self.wake();
+    }
+
+    /// Has the loop go round once.
+    fn wake(&self) {
         if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake the server to stop it");
+            tracing::error!(%error, "cannot wake the server");
         }
     }
 

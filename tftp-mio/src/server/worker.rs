@@ -5,7 +5,9 @@ use std::{io, sync::Arc, time::Duration};
 use mio::{Events, Interest, Poll, Token};
 use tftp_core::Instant;
 
-use super::{Config, Stopper, ports::Ports, reception::Reception, sessions::Sessions};
+use super::{
+    Config, Stopper, ports::Ports, pulse::Rounds, reception::Reception, sessions::Sessions,
+};
 use crate::{
     clock::Clock,
     socket::{Buffers, Listener},
@@ -24,6 +26,7 @@ pub(crate) struct Worker {
     reception: Reception,
     sessions: Sessions,
     stopper: Stopper,
+    rounds: Rounds,
     grace: Duration,
     /// Set once the server is asked to stop: when running transfers are ended.
     stop_at: Option<Instant>,
@@ -36,6 +39,7 @@ impl Worker {
         config: &Config,
         storage: Arc<dyn Storage>,
         stopper: Stopper,
+        rounds: Rounds,
     ) -> io::Result<Self> {
         for (index, listener) in listeners.iter_mut().enumerate() {
             let token = Token(WAKE.0 - 1 - index);
@@ -54,6 +58,7 @@ impl Worker {
             reception: Reception::new(storage, config.limits, config.timing),
             sessions,
             stopper,
+            rounds,
             grace: config.grace,
             stop_at: None,
         })
@@ -70,6 +75,7 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
+            self.rounds.count();
             let now = self.clock.now();
             for event in &events {
                 let token = event.token();

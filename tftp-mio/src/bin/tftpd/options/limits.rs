@@ -2,7 +2,7 @@
 
 use tftp_mio::server::Config;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {}
 
