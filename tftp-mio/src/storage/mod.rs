@@ -4,9 +4,11 @@
 //! comes with. A [`Source`] is one file being read, a [`Sink`] one being written; the client uses
 //! the same two for local files.
 
+mod draft;
 mod folder;
 mod name;
 pub(crate) mod netascii;
+mod room;
 mod upload;
 mod wanted;
 
@@ -14,9 +16,10 @@ use std::{borrow::Cow, io};
 
 use tftp_core::ErrorCode;
 
+pub use folder::Folder;
 pub(crate) use folder::RegularFile;
-pub use folder::{Folder, WritePolicy};
 pub(crate) use upload::write_all;
+pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};
 
 /// Where a server's files live. All threads of a server share one. Both calls must return quickly and
@@ -99,8 +102,11 @@ pub trait Sink: Send {
 /// The ERROR that tells a peer about trouble with our own file.
 pub(crate) fn trouble(error: &io::Error) -> (ErrorCode, &'static str) {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             (ErrorCode::DISK_FULL, "no space left")
+        }
+        io::ErrorKind::FileTooLarge => {
+            (ErrorCode::DISK_FULL, "the file is larger than is taken here")
         }
         io::ErrorKind::AlreadyExists => (ErrorCode::FILE_EXISTS, "file already exists"),
         io::ErrorKind::UnexpectedEof => {

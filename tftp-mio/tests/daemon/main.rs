@@ -20,4 +20,5 @@ mod requests;
 mod server;
 mod starting;
 mod stopping;
+mod uploads;
 mod writes;

@@ -1,6 +1,6 @@
 //! `--check`: says what would run, and binds nothing.
 
-use crate::{Prepared, options::Settings};
+use crate::{options::Settings, prepared::Prepared};
 
 /// Writes it to standard output, as a configuration file that says the same.
 pub(crate) fn tell(settings: &Settings, prepared: &Prepared) {

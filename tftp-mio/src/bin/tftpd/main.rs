@@ -9,15 +9,13 @@ mod log;
 mod options;
 #[cfg(unix)]
 mod pid_file;
+mod prepared;
 #[cfg(unix)]
 mod systemd;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use tftp_mio::{
-    server::{Config, Server},
-    storage::{Folder, Storage, WritePolicy},
-};
+use tftp_mio::server::Server;
 
 use background::Detached;
 use control::{Control, Signals};
@@ -25,6 +23,7 @@ use fault::{Fault, STOPPED};
 use log::Log;
 use options::{CommandLine, Settings};
 use pid_file::PidFile;
+use prepared::Prepared;
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|fault| fault.tell())
@@ -92,44 +91,6 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     tracing::info!("stopped");
     drop(pid_file);
     Ok(())
-}
-
-/// All that can be said and opened before a socket is bound.
-struct Prepared {
-    root: PathBuf,
-    uploads: WritePolicy,
-    config: Config,
-    storage: Arc<dyn Storage>,
-}
-
-impl Prepared {
-    fn new(settings: &Settings) -> Result<Self, Fault> {
-        let files = &settings.options.files;
-        let root = files.root.canonicalize().map_err(Fault::root(&files.root))?;
-        let uploads = files.write_policy();
-        let folder = Folder::open(&root, uploads).map_err(Fault::root(&root))?;
-        Ok(Self { root, uploads, config: settings.options.config(), storage: Arc::new(folder) })
-    }
-
-    /// What is served, where and how.
-    fn says<A: ToString>(&self, addresses: &[A]) -> String {
-        let uploads = match self.uploads {
-            WritePolicy::Never => "read-only",
-            WritePolicy::Create => "uploads under new names",
-            WritePolicy::Overwrite => "uploads may replace files",
-        };
-        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        format!(
-            "serving {} ({uploads}), listening on {}; transfer ports {}-{}, blksize up to {}, \
-             windowsize up to {}",
-            self.root.display(),
-            addresses.join(", "),
-            self.config.ports.start(),
-            self.config.ports.end(),
-            self.config.limits.max_block_size.get(),
-            self.config.limits.max_window_size.get(),
-        )
-    }
 }
 
 /// A transfer holds up to three descriptors: as many as the system lets this process have.

@@ -67,6 +67,32 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "use seconds, such as 1 or 0.25".into())
 }
 
+/// Permissions as chmod has them, without the bits that make programs of files.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| (0..=0o777).contains(mode))
+        .ok_or_else(|| "use an octal number up to 777, such as 644".into())
+}
+
+/// Bytes: a number, with a unit or without.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => Some(0),
+        "K" | "KB" | "KIB" => Some(10),
+        "M" | "MB" | "MIB" => Some(20),
+        "G" | "GB" | "GIB" => Some(30),
+        "T" | "TB" | "TIB" => Some(40),
+        _ => None,
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number
+        .zip(unit)
+        .and_then(|(number, shift)| number.checked_mul(1 << shift))
+        .ok_or_else(|| "use bytes, or a number with K, M, G or T, such as 64M".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +119,31 @@ mod tests {
         assert_eq!(port_range("7"), Ok(7..=7));
         for wrong in ["", "9-7", "0-7", "7-", "7-70000", "a-b"] {
             assert!(port_range(wrong).is_err(), "{wrong}");
+        }
+    }
+    #[test]
+    fn sizes_with_and_without_a_unit() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1000", 1000),
+            ("64M", 64 << 20),
+            ("64 MiB", 64 << 20),
+            ("2g", 2 << 30),
+            ("16T", 16 << 40),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "M", "-1", "1.5G", "1X", "99999999999T", "1 0"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        assert_eq!(mode("640"), Ok(0o640));
+        assert_eq!(mode("0644"), Ok(0o644));
+        for wrong in ["", "8", "4755", "-1", "rw"] {
+            assert!(mode(wrong).is_err(), "{wrong}");
         }
     }
 }
