@@ -12,14 +12,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
+mod counters;
 mod finisher;
+mod giving_way;
 mod judge;
+mod limits;
+mod own_addresses;
 mod ports;
 mod pulse;
 mod reception;
 mod report;
 mod session;
 mod sessions;
+mod throttle;
 mod worker;
 
 use std::{
@@ -37,7 +43,12 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
+pub use access::{Access, Network, NoNetwork};
+pub use counters::{Counters, Outcome, Refused};
 pub use judge::explain;
+use limits::Admission;
+pub use limits::Capacity;
+use own_addresses::OwnAddresses;
 pub use pulse::Pulse;
 use pulse::Rounds;
 use worker::{WAKE, Worker};
@@ -53,6 +64,12 @@ pub struct Config {
     pub limits: Limits,
     /// How patient transfers are.
     pub timing: Timing,
+    /// Who may ask.
+    pub access: Access,
+    /// How many transfers there may be at a time.
+    pub capacity: Capacity,
+    /// Whether requests to broadcast and multicast addresses are answered, from a unicast one.
+    pub broadcast: bool,
     /// How long running transfers may go on after [`Stopper::stop`].
     pub grace: Duration,
 }
@@ -64,6 +81,9 @@ impl Default for Config {
             ports: 20_000..=29_999,
             limits: Limits::default(),
             timing: Timing::SERVER,
+            access: Access::default(),
+            capacity: Capacity::default(),
+            broadcast: false,
             grace: Duration::from_secs(10),
         }
     }
@@ -99,7 +119,7 @@ pub struct Server {
     worker: Worker,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
-    rounds: Rounds,
+    counters: Arc<Counters>,
 }
 
 impl Server {
@@ -139,14 +159,17 @@ impl Server {
     ) -> Result<Self, BindError> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let stopper = Stopper { waker, requests: Arc::default() };
-        let rounds = Rounds::default();
+        let stopper = Stopper { waker, requests: Arc::default(), rounds: Rounds::default() };
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
-        let addresses = listeners.iter().map(Listener::address).collect();
+        let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let counters = Arc::<Counters>::default();
+        let most = limits::most_transfers(config.ports.len());
+        let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
+        let own = Arc::new(OwnAddresses::new(&addresses));
         let worker =
-            Worker::new(poll, listeners, config, storage, stopper.clone(), rounds.clone())?;
-        Ok(Self { worker, addresses, stopper, rounds })
+            Worker::new(poll, listeners, config, storage, stopper.clone(), admission, own)?;
+        Ok(Self { worker, addresses, stopper, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -161,7 +184,12 @@ impl Server {
 
     /// Tells from another thread whether the poll loop goes round.
     pub fn pulse(&self) -> Pulse {
-        Pulse::new(self.stopper(), self.rounds.clone())
+        Pulse::new(self.stopper())
+    }
+
+    /// What the server has done so far, for metrics; it goes on counting.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Serves until it is stopped.
@@ -178,6 +206,7 @@ impl Server {
 pub struct Stopper {
     waker: Arc<Waker>,
     requests: Arc<AtomicU8>,
+    rounds: Rounds,
 }
 
 impl Stopper {

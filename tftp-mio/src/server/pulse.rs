@@ -27,19 +27,18 @@ impl Rounds {
 #[derive(Debug)]
 pub struct Pulse {
     stopper: Stopper,
-    rounds: Rounds,
     felt: u64,
 }
 
 impl Pulse {
-    pub(super) fn new(stopper: Stopper, rounds: Rounds) -> Self {
-        Self { stopper, rounds, felt: 0 }
+    pub(super) fn new(stopper: Stopper) -> Self {
+        Self { stopper, felt: 0 }
     }
 
     /// Whether the poll loop has gone round since the last call. Wakes it, so that it does so
     /// before the next one: leave it some time.
     pub fn feel(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.felt, self.rounds.read());
+        let before = std::mem::replace(&mut self.felt, self.stopper.rounds.read());
         self.stopper.wake();
         before != self.felt
     }

@@ -6,7 +6,8 @@ use mio::{Events, Interest, Poll, Token};
 use tftp_core::Instant;
 
 use super::{
-    Config, Stopper, ports::Ports, pulse::Rounds, reception::Reception, sessions::Sessions,
+    Config, Stopper, limits::Admission, own_addresses::OwnAddresses, ports::Ports,
+    reception::Reception, sessions::Sessions,
 };
 use crate::{
     clock::Clock,
@@ -26,7 +27,6 @@ pub(crate) struct Worker {
     reception: Reception,
     sessions: Sessions,
     stopper: Stopper,
-    rounds: Rounds,
     grace: Duration,
     /// Set once the server is asked to stop: when running transfers are ended.
     stop_at: Option<Instant>,
@@ -39,7 +39,8 @@ impl Worker {
         config: &Config,
         storage: Arc<dyn Storage>,
         stopper: Stopper,
-        rounds: Rounds,
+        admission: Arc<Admission>,
+        own: Arc<OwnAddresses>,
     ) -> io::Result<Self> {
         for (index, listener) in listeners.iter_mut().enumerate() {
             let token = Token(WAKE.0 - 1 - index);
@@ -49,16 +50,17 @@ impl Worker {
             poll.registry().try_clone()?,
             Ports::new(&config.ports),
             stopper.waker(),
+            admission,
+            Arc::clone(&own),
         )?;
         Ok(Self {
             poll,
             clock: Clock::start(),
             listeners,
             buffers: Buffers::new(),
-            reception: Reception::new(storage, config.limits, config.timing),
+            reception: Reception::new(config, storage, own),
             sessions,
             stopper,
-            rounds,
             grace: config.grace,
             stop_at: None,
         })
@@ -75,7 +77,7 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
-            self.rounds.count();
+            self.stopper.rounds.count();
             let now = self.clock.now();
             for event in &events {
                 let token = event.token();
@@ -110,7 +112,7 @@ impl Worker {
         let Some(listener) = self.listeners.get(index) else { return false };
         let (reception, sessions) = (&self.reception, &mut self.sessions);
         let result = listener.receive(&mut self.buffers, |arrival| {
-            reception.handle(now, listener, &arrival, sessions);
+            reception.handle(now, listener, arrival, sessions);
         });
         result.unwrap_or_else(|error| {
             // What ICMP said of an answer of ours. The socket itself is as good as before.
