@@ -148,9 +148,9 @@ fn rules_that_do_not_end_or_grow_a_name_without_end_refuse_the_request() {
 /// More rules than steps are no endless rules.
 #[test]
 fn a_long_file_of_rules_comes_to_its_end() {
-    let rules: String = (0..2000)
-        .map(|number| format!("[[rule]]\nmatch = '^{number}$'\nalias = 'x{number}'\n"))
-        .collect();
+    let rule = |number| format!("[[rule]]\nmatch = '^{number}$'\nalias = 'x{number}'\n");
+    let rules: Vec<String> = (0..2000).map(rule).collect();
+    let rules = rules.concat();
     let map = map(&rules);
     assert_eq!(map.len(), 2000);
     assert_eq!(name(&map, "1999").as_deref(), Ok("x1999"));
