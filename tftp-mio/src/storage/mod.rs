@@ -69,7 +69,9 @@ pub trait Source: Send {
     /// the buffer holds only at the end.
     ///
     /// # Errors
-    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer.
+    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer. With
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) it is not: they are asked for again, the client
+    /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake).
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// The peer has everything before `offset`: it is never read again, and a source that cannot
