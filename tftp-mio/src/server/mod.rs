@@ -42,7 +42,10 @@ use std::{
 use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
-use crate::{socket::Listener, storage::Storage};
+use crate::{
+    socket::{Listener, is_local},
+    storage::Storage,
+};
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 pub use judge::explain;
@@ -163,6 +166,9 @@ impl Server {
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
         let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        for address in addresses.iter().filter(|address| !is_local(**address)) {
+            tracing::warn!("no interface of this machine has {} yet", address.ip());
+        }
         let counters = Arc::<Counters>::default();
         let most = limits::most_transfers(config.ports.len());
         let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
