@@ -10,10 +10,11 @@ use std::{
 
 use tftp_core::{
     Burst, Chunk, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
-    Status, Transmit, Verdict,
+    Status, Transmit, UNKNOWN_TID, Verdict,
 };
 
 use crate::{
+    observe::{Direction, Watch},
     socket::{Paths, Route, Socket},
     storage::{Sink, Source, trouble},
 };
@@ -65,10 +66,14 @@ pub(crate) struct Transfer {
     half: Half,
     /// The encoded request, for a client to repeat; a server has none.
     request: Box<[u8]>,
+    /// Who sees the packets pass; nobody on a server.
+    watch: Option<Box<Watch>>,
     /// Trouble with the content, which has ended the transfer.
     content_error: Option<io::Error>,
     /// The latest datagram that the system would not send.
     send_error: Option<io::Error>,
+    /// The source had nothing to read yet.
+    starved: bool,
 }
 
 enum Half {
@@ -106,12 +111,25 @@ impl Transfer {
     }
 
     fn new(half: Half) -> Self {
-        Self { half, request: Box::default(), content_error: None, send_error: None }
+        Self {
+            half,
+            request: Box::default(),
+            watch: None,
+            content_error: None,
+            send_error: None,
+            starved: false,
+        }
     }
 
     /// The datagram that opens a client's transfer.
     pub(crate) fn with_request(mut self, datagram: &[u8]) -> Self {
         self.request = datagram.into();
+        self
+    }
+
+    /// Shows the packets to an observer.
+    pub(crate) fn with_watch(mut self, watch: Option<Watch>) -> Self {
+        self.watch = watch.map(Box::new);
         self
     }
 
@@ -127,6 +145,9 @@ impl Transfer {
     ) -> Option<Box<dyn Sink>> {
         let mut gathered = Gathered::new();
         for datagram in datagrams {
+            if let Some(watch) = &self.watch {
+                watch.saw(Direction::Received, from, datagram);
+            }
             let machine = match &mut self.half {
                 Half::Sending { machine, .. } => {
                     heed(machine.handle_datagram(now, from, datagram));
@@ -236,11 +257,12 @@ impl Transfer {
             let route = Route { to: self.peer(), from };
             let sent = match transmit {
                 None => return Pumped::Idle,
-                Some(Transmit::Request) => socket.send(route, &self.request),
-                Some(Transmit::Packet(len)) => socket.send(route, &outbox.small[..len]),
+                Some(Transmit::Request) => self.send(socket, route, &self.request),
+                Some(Transmit::Packet(len)) => self.send(socket, route, &outbox.small[..len]),
                 Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
             };
             match sent {
+                Ok(()) if std::mem::take(&mut self.starved) => return Pumped::Idle,
                 Ok(()) => {}
                 // A small packet that found the socket full is lost; its timer brings it back.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Blocked,
@@ -248,6 +270,25 @@ impl Transfer {
             }
         }
         Pumped::More
+    }
+
+    /// Tells a stranger that this is not the port it means.
+    pub(crate) fn send_stray(&self, socket: &Socket, stranger: SocketAddr) -> io::Result<()> {
+        self.send(socket, Route { to: stranger, from: None }, UNKNOWN_TID)
+    }
+
+    fn send(&self, socket: &Socket, route: Route, datagram: &[u8]) -> io::Result<()> {
+        socket.send(route, datagram)?;
+        self.show_sent(route, [datagram]);
+        Ok(())
+    }
+
+    fn show_sent<'p>(&self, route: Route, packets: impl IntoIterator<Item = &'p [u8]>) {
+        if let Some(watch) = &self.watch {
+            for packet in packets {
+                watch.saw(Direction::Sent, route.to, packet);
+            }
+        }
     }
 
     /// Reads, frames, sends and commits as much of a burst as the buffers hold.
@@ -264,9 +305,22 @@ impl Transfer {
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
         source.forget_before(machine.acknowledged());
-        let content = &mut outbox.content[..burst.payload_len()];
-        match source.read_at(burst.offset(), content) {
-            Ok(read) if read == content.len() => {}
+        let read = loop {
+            let content = &mut outbox.content[..burst.payload_len()];
+            match source.read_at(burst.offset(), content) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // What is there of a window goes, and the rest when it comes.
+                    let Some(shorter) = burst.first(burst.packets() / 2) else {
+                        self.starved = true;
+                        return Ok(());
+                    };
+                    burst = shorter;
+                }
+                read => break read,
+            }
+        };
+        match read {
+            Ok(read) if read == burst.payload_len() => {}
             Ok(read) if source.size().is_none() => burst = burst.end_after(read),
             Ok(_) => {
                 self.content_failed(io::ErrorKind::UnexpectedEof.into());
@@ -288,6 +342,7 @@ impl Transfer {
             socket.send_packets(now, route, packets, burst.stride(), &mut outbox.paths);
         if let Some(burst) = u16::try_from(sent).ok().and_then(|sent| burst.first(sent)) {
             machine.commit(now, burst);
+            self.show_sent(route, packets.chunks(burst.stride()).take(sent));
         }
         result
     }

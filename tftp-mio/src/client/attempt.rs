@@ -8,17 +8,18 @@ use std::{
 
 use mio::{Events, Interest, Poll, Registry, Token};
 use tftp_core::{
-    ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, UNKNOWN_TID,
-    Verdict,
+    ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, Verdict,
 };
 
 use super::{
     Canceller, Progress, Report, Settings, TransferError, error_of,
     lingering::{Lingerer, Lingering},
+    unreachable,
 };
 use crate::{
     clock::Clock,
-    socket::{BATCH, Inbox, Route, Run, Socket},
+    observe::{Observer, Watch},
+    socket::{BATCH, Inbox, Run, Socket},
     transfer::{Content, Outbox, Pumped, Transfer},
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Attempt<'a> {
     pub(super) canceller: &'a Canceller,
     /// Earlier transfers, which still have their sockets.
     pub(super) lingering: &'a mut Lingering,
+    pub(super) observer: Option<&'a Observer>,
     pub(super) server: SocketAddr,
     pub(super) request: Request<'a>,
     pub(super) settings: &'a Settings,
@@ -71,6 +73,8 @@ struct Running {
     outbox: Outbox,
     /// What the server's ERROR said.
     peer_error: Option<Vec<u8>>,
+    /// What ICMP said of the request.
+    unreachable: Option<io::Error>,
 }
 
 impl Attempt<'_> {
@@ -89,12 +93,16 @@ impl Attempt<'_> {
         if matches!(content, Content::Sink(_)) {
             socket.enlarge_receive_buffer();
         }
+        unreachable::listen(socket.io());
         let size = match &content {
             Content::Source(source) => source.size(),
             Content::Sink(_) => None,
         };
         let clock = Clock::start();
-        let transfer = self.open(clock.now(), content).with_request(&datagram[..len]);
+        let transfer = self
+            .open(clock.now(), content)
+            .with_request(&datagram[..len])
+            .with_watch(self.watch(&socket).map_err(TransferError::Socket)?);
         let mut running = Running {
             clock,
             socket,
@@ -102,6 +110,7 @@ impl Attempt<'_> {
             transfer,
             outbox: Outbox::new(),
             peer_error: None,
+            unreachable: None,
         };
         self.poll
             .registry()
@@ -135,6 +144,11 @@ impl Attempt<'_> {
         result
     }
 
+    fn watch(&self, socket: &Socket) -> io::Result<Option<Watch>> {
+        let watch = |observer| Ok(Watch::new(observer, socket.address()?, self.server));
+        self.observer.map(watch).transpose()
+    }
+
     fn open(&self, now: Instant, content: Content) -> Transfer {
         let (server, asked) = (self.server, self.request.options);
         let timing = Timing::CLIENT.with_retries(self.settings.retries);
@@ -161,7 +175,8 @@ impl Attempt<'_> {
             if running.is_settled() {
                 return Ok(());
             }
-            if let Some(error) = running.transfer.take_send_error()
+            let error = running.transfer.take_send_error().or_else(|| running.take_refusal());
+            if let Some(error) = error
                 && matches!(running.transfer.status(), Status::Opening)
             {
                 return Err(TransferError::Network(error));
@@ -196,8 +211,11 @@ impl Running {
             let batch = match self.socket.receive(inbox, BATCH) {
                 Ok(batch) => batch,
                 Err(error) => {
-                    // ICMP told that a packet did not arrive. The timer decides what that means.
+                    // ICMP told that a packet did not arrive. The timer decides what that means,
+                    // unless it was the request.
                     tracing::debug!(%error, "receive failed");
+                    let peer = self.transfer.peer();
+                    self.unreachable = unreachable::heard(self.socket.io(), peer);
                     return Ok(());
                 }
             };
@@ -214,18 +232,17 @@ impl Running {
     /// Gives datagrams to the transfer, and answers strangers.
     fn deliver(&mut self, run: Run<'_>) {
         let from = run.from;
-        let (socket, peer_error) = (&self.socket, &mut self.peer_error);
+        let (mut stray, peer_error) = (false, &mut self.peer_error);
         let (now, datagrams) = (self.clock.now(), run.datagrams());
         let whole = self.transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
             Verdict::Accepted => {}
             Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
-            Verdict::Stray => {
-                if let Err(error) = socket.send(Route { to: from, from: None }, UNKNOWN_TID) {
-                    tracing::debug!(%from, %error, "an ERROR could not be sent");
-                }
-            }
+            Verdict::Stray => stray = true,
             Verdict::PeerError { message, .. } => *peer_error = Some(message.to_vec()),
         });
+        if stray && let Err(error) = self.transfer.send_stray(&self.socket, from) {
+            tracing::debug!(%from, %error, "an ERROR could not be sent");
+        }
         if let Some(sink) = whole {
             self.transfer.finished(sink.finish());
         }
@@ -245,6 +262,11 @@ impl Running {
             self.blocked = blocked;
         }
         Ok(pumped == Pumped::More)
+    }
+
+    /// That nothing listens where the request was sent to, if that has been said.
+    fn take_refusal(&mut self) -> Option<io::Error> {
+        self.unreachable.take_if(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
     fn expire(&mut self) {
@@ -300,6 +322,9 @@ impl Running {
         let Status::Failed(failure) = status else {
             return TransferError::TimedOut.into();
         };
+        if let (Failure::NoAnswer, Some(error)) = (failure, self.unreachable.take()) {
+            return TransferError::Network(error).into();
+        }
         let error = error_of(failure, self.peer_error.take());
         let content = self.transfer.into_content();
         Failed { error, opening: content.map(|content| (failure, content)) }

@@ -22,6 +22,7 @@ mod limits;
 mod listeners;
 mod own_addresses;
 mod ports;
+mod pulse;
 mod reception;
 mod report;
 mod session;
@@ -31,7 +32,7 @@ mod worker;
 
 use std::{
     io, iter,
-    net::{Ipv6Addr, SocketAddr},
+    net::{Ipv6Addr, SocketAddr, UdpSocket},
     num::NonZeroUsize,
     ops::RangeInclusive,
     sync::{
@@ -45,7 +46,10 @@ use std::{
 use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
-use crate::{socket::Socket, storage::Storage};
+use crate::{
+    socket::{Socket, is_local},
+    storage::Storage,
+};
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
@@ -55,6 +59,8 @@ pub use limits::Capacity;
 use listeners::Listeners;
 use own_addresses::OwnAddresses;
 use ports::{Ports, Range};
+pub use pulse::Pulse;
+use pulse::Rounds;
 use reception::Reception;
 use sessions::Sessions;
 use worker::{WAKE, Worker};
@@ -143,8 +149,40 @@ impl Server {
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
     pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
-        let count = if cfg!(target_os = "linux") { config.workers.get() } else { 1 };
-        let listeners = listen(&config.listen, count)?;
+        let workers = if cfg!(target_os = "linux") { config.workers.get() } else { 1 };
+        let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
+        for &address in &config.listen {
+            let error = |source| BindError::Listen { address, source };
+            let first = Socket::listen(address).map_err(error)?;
+            let others = first.listen_too(workers - 1).map_err(error)?;
+            for (sockets, socket) in listeners.iter_mut().zip(iter::once(first).chain(others)) {
+                sockets.push(socket);
+            }
+        }
+        Self::new(listeners, config, storage)
+    }
+
+    /// Takes requests on sockets that somebody else has bound, and not on [`Config::listen`]. One
+    /// worker serves all of them: others cannot be bound beside them.
+    ///
+    /// # Errors
+    /// When one of them cannot be used, or the system is out of descriptors.
+    pub fn adopt(
+        sockets: Vec<UdpSocket>,
+        config: &Config,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, BindError> {
+        let sockets = sockets.into_iter().map(Socket::adopt).collect::<io::Result<_>>()?;
+        Self::new(vec![sockets], config, storage)
+    }
+
+    /// A server with one worker for each set of listening sockets.
+    fn new(
+        listeners: Vec<Vec<Socket>>,
+        config: &Config,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, BindError> {
+        let count = listeners.len();
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
         let range = Range::new(&config.ports);
@@ -156,9 +194,13 @@ impl Server {
             wakers: Arc::clone(&wakers),
             requests: Arc::default(),
             listening: Arc::new(AtomicUsize::new(count)),
+            rounds: (0..count).map(|_| Rounds::default()).collect(),
         };
-        let addresses = listeners.iter().flatten().take(config.listen.len());
-        let addresses = addresses.map(Socket::address).collect::<io::Result<Vec<_>>>()?;
+        let of_first = listeners.first().into_iter().flatten();
+        let addresses = of_first.map(Socket::address).collect::<io::Result<Vec<_>>>()?;
+        for address in addresses.iter().filter(|address| !is_local(**address)) {
+            tracing::warn!("no interface of this machine has {} yet", address.ip());
+        }
         let counters = Arc::<Counters>::default();
         let ports = if config.single_port { usize::MAX } else { config.ports.len() };
         let most = limits::most_transfers(ports);
@@ -167,7 +209,7 @@ impl Server {
         let mut workers = Vec::new();
         let storages = iter::repeat_n(storage, count);
         let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(storages);
-        for (((poll, waker), listeners), storage) in each {
+        for ((((poll, waker), listeners), storage), rounds) in each.zip(&*stopper.rounds) {
             let sessions = Sessions::new(
                 poll.registry().try_clone()?,
                 Listeners::new(listeners)?,
@@ -183,6 +225,7 @@ impl Server {
                 reception,
                 sessions,
                 stopper: stopper.clone(),
+                rounds: rounds.clone(),
                 grace: config.grace,
                 single_port: config.single_port,
             });
@@ -198,6 +241,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// Tells from another thread whether the poll loops go round.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(self.stopper())
     }
 
     /// What the server has done so far, for metrics; it goes on counting.
@@ -243,21 +291,6 @@ impl Server {
     }
 }
 
-/// Listening sockets on these addresses, for so many workers.
-fn listen(addresses: &[SocketAddr], workers: usize) -> Result<Vec<Vec<Socket>>, BindError> {
-    let mut all: Vec<Vec<Socket>> = (0..workers).map(|_| Vec::new()).collect();
-    for &address in addresses {
-        let error = |source| BindError::Listen { address, source };
-        let first = Socket::listen(address).map_err(error)?;
-        let mut sockets = first.listen_too(workers - 1).map_err(error)?;
-        sockets.insert(0, first);
-        for (of_worker, socket) in all.iter_mut().zip(sockets) {
-            of_worker.push(socket);
-        }
-    }
-    Ok(all)
-}
-
 /// Stops a running server.
 #[derive(Clone, Debug)]
 pub struct Stopper {
@@ -265,6 +298,8 @@ pub struct Stopper {
     requests: Arc<AtomicU8>,
     /// Workers that still take requests.
     listening: Arc<AtomicUsize>,
+    /// How often each worker's loop has gone round.
+    rounds: Arc<[Rounds]>,
 }
 
 impl Stopper {
@@ -277,9 +312,14 @@ impl Stopper {
         let _ = self.requests.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             Some(count.saturating_add(1))
         });
+        self.wake();
+    }
+
+    /// Has each loop go round once.
+    fn wake(&self) {
         for waker in &*self.wakers {
             if let Err(error) = waker.wake() {
-                tracing::error!(%error, "cannot wake the server to stop it");
+                tracing::error!(%error, "cannot wake the server");
             }
         }
     }

@@ -223,7 +223,9 @@ mod tests {
             late.send_to(b"late", address).unwrap();
         }
         let others: Vec<_> = (1..RESTING).map(|_| ports.open(LOCAL, PEER).unwrap()).collect();
-        others.into_iter().for_each(|own| ports.close(own));
+        for own in others {
+            ports.close(own);
+        }
         let own = ports.open(LOCAL, PEER).unwrap();
         assert_eq!(own.socket.address().unwrap(), address);
         let mut inbox = crate::socket::Inbox::new();

@@ -5,7 +5,9 @@ use std::{io, iter, time::Duration};
 use mio::{Events, Poll, Token};
 use tftp_core::Instant;
 
-use super::{Stopper, listeners::Listeners, reception::Reception, sessions::Sessions};
+use super::{
+    Stopper, listeners::Listeners, pulse::Rounds, reception::Reception, sessions::Sessions,
+};
 use crate::{
     clock::Clock,
     socket::{Arrival, BATCH, Inbox},
@@ -20,6 +22,7 @@ pub(crate) struct Worker {
     pub(crate) reception: Reception,
     pub(crate) sessions: Sessions,
     pub(crate) stopper: Stopper,
+    pub(crate) rounds: Rounds,
     pub(crate) grace: Duration,
     /// Transfers go through the listening sockets.
     pub(crate) single_port: bool,
@@ -62,6 +65,7 @@ impl Running {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
+            self.worker.rounds.count();
             let now = self.clock.now();
             let sessions = &mut self.worker.sessions;
             for event in &events {

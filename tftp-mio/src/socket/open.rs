@@ -29,6 +29,13 @@ impl Socket {
             socket => (address, socket?),
         };
         Self::bind_listener(&socket, address)?;
+        Self::with_offloads(socket.into())
+    }
+
+    /// Listens on a socket that is bound.
+    pub(crate) fn adopt(socket: std::net::UdpSocket) -> io::Result<Self> {
+        enlarge(&SockRef::from(&socket), LISTEN_BUFFER);
+        socket.set_nonblocking(true)?;
         Self::with_offloads(socket)
     }
 
@@ -46,7 +53,7 @@ impl Socket {
             let socket = unbound(address)?;
             share_port(&socket)?;
             Self::bind_listener(&socket, address)?;
-            Self::with_offloads(socket)
+            Self::with_offloads(socket.into())
         };
         (0..others).map(another).collect()
     }
@@ -55,6 +62,13 @@ impl Socket {
         if address.is_ipv6() {
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
+        // An address that comes with its interface, after us at the start of the machine.
+        #[cfg(target_os = "linux")]
+        if address.is_ipv6() {
+            socket.set_freebind_v6(true)
+        } else {
+            socket.set_freebind_v4(true)
+        }?;
         enlarge(socket, LISTEN_BUFFER);
         socket.bind(&address.into())
     }
@@ -66,11 +80,11 @@ impl Socket {
             socket.set_only_v6(true)?;
         }
         socket.bind(&local.into())?;
-        Self::with_offloads(socket)
+        Self::with_offloads(socket.into())
     }
 
-    fn with_offloads(socket: Unbound) -> io::Result<Self> {
-        let io = UdpSocket::from_std(socket.into());
+    fn with_offloads(socket: std::net::UdpSocket) -> io::Result<Self> {
+        let io = UdpSocket::from_std(socket);
         let state = offloads(&io)?;
         let ipv6 = io.local_addr()?.is_ipv6();
         Ok(Self { io, state, ipv6 })

@@ -40,7 +40,7 @@ impl Socket {
         &mut self.io
     }
 
-    pub(super) fn io(&self) -> &UdpSocket {
+    pub(crate) fn io(&self) -> &UdpSocket {
         &self.io
     }
 
