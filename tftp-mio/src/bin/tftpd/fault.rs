@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     PidFile { path: PathBuf, error: NoPidFile },
     #[error("{0}{advice}", advice = advice(.0))]
     Bind(#[from] BindError),
+    #[error("cannot serve metrics on {address}: {error}")]
+    Metrics { address: SocketAddr, error: io::Error },
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
 }

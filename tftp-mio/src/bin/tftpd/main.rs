@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod fault;
 mod log;
+mod metrics;
 mod options;
 #[cfg(unix)]
 mod pid_file;
@@ -13,7 +14,7 @@ mod prepared;
 #[cfg(unix)]
 mod systemd;
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -21,6 +22,7 @@ use background::Detached;
 use control::{Control, Signals};
 use fault::{Fault, STOPPED};
 use log::Log;
+use metrics::Metrics;
 use options::{CommandLine, Settings};
 use pid_file::PidFile;
 use prepared::Prepared;
@@ -66,6 +68,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     } else {
         Server::adopt(sockets, &prepared.config, prepared.storage.clone())?
     };
+    let metrics = service.metrics.map(metrics).transpose()?;
     let pid_file = service
         .pid_file
         .as_deref()
@@ -81,6 +84,9 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     tracing::info!("{start}");
     let control = Control::new(line, settings, log, server.stopper());
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
+    if let Some(metrics) = metrics {
+        metrics.serve(server.counters()).map_err(Fault::system("cannot serve the metrics"))?;
+    }
     systemd::feed_watchdog(server.pulse()).map_err(Fault::system("cannot feed the watchdog"))?;
     systemd::ready(&start);
     if let Some(detached) = detached {
@@ -91,6 +97,15 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     tracing::info!("stopped");
     drop(pid_file);
     Ok(())
+}
+
+/// Binds the socket of the metrics, and says where it is.
+fn metrics(address: SocketAddr) -> Result<Metrics, Fault> {
+    let bound = Metrics::bind(address)
+        .and_then(|metrics| Ok((metrics.address()?, metrics)))
+        .map_err(|error| Fault::Metrics { address, error })?;
+    tracing::info!("metrics at http://{}/metrics", bound.0);
+    Ok(bound.1)
 }
 
 /// A transfer holds up to three descriptors: as many as the system lets this process have.

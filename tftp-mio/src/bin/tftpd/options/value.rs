@@ -25,6 +25,11 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "use an address such as 192.0.2.1:69, [2001:db8::1]:69 or 0.0.0.0".into())
 }
 
+/// Reads `v4:port` or `[v6]:port`.
+pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "use ADDR:PORT, such as 127.0.0.1:9169 or [::1]:9169".into())
+}
+
 pub(super) fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {
