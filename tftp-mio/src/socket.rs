@@ -51,6 +51,13 @@ impl Listener {
         if address.is_ipv6() {
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
+        // An address that comes with its interface, after us at the start of the machine.
+        #[cfg(target_os = "linux")]
+        if address.is_ipv6() {
+            socket.set_freebind_v6(true)
+        } else {
+            socket.set_freebind_v4(true)
+        }?;
         socket.bind(&address.into())?;
         Self::adopt(socket.into())
     }

@@ -8,6 +8,7 @@
 mod access;
 mod addresses;
 mod config;
+mod hostile;
 mod large;
 mod limits;
 mod log;

@@ -55,10 +55,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()
         .map_err(Fault::system("cannot detach"))?;
     let sockets = systemd::sockets().map_err(Fault::system("cannot take the sockets over"))?;
-    let log = Log::start(logging).map_err(|error| Fault::LogFile {
-        path: logging.file.clone().unwrap_or_default(),
-        error,
-    })?;
+    let log = Log::start(logging)?;
     let signals = Signals::take().map_err(Fault::system("cannot watch for signals"))?;
 
     let prepared = Prepared::new(&settings)?;
@@ -82,7 +79,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         tracing::warn!("in the background without --log-file: nothing more will be logged");
     }
     tracing::info!("{start}");
-    let control = Control::new(line, settings, log, server.stopper());
+    let control = Control::new(line, settings, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
     if let Some(metrics) = metrics {
         metrics.serve(server.counters()).map_err(Fault::system("cannot serve the metrics"))?;
