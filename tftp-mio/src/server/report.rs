@@ -117,10 +117,10 @@ fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reaso
         name = Escaped(&about.name).to_string(),
         mode = %about.mode,
         bytes = stats.bytes,
-        seconds = thousandths(took.as_secs_f64()),
+        seconds = rounded(took.as_secs_f64()),
         rate = %Rate(stats.bytes, took),
         options = transfer.params().options.to_string(),
-        round_trip_ms = stats.round_trip.map(|time| thousandths(time.as_secs_f64() * 1e3)),
+        round_trip_ms = stats.round_trip.map(|time| rounded(time.as_secs_f64() * 1e3)),
         retransmissions = stats.retransmissions,
         duplicates = stats.duplicates,
         outcome = outcome.name(),
@@ -141,9 +141,9 @@ fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
     );
 }
 
-/// More digits are noise.
-fn thousandths(number: f64) -> f64 {
-    (number * 1e3).round() / 1e3
+/// Six digits behind the point: more are noise.
+fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
 }
 
 /// How a transfer ended, and a few words more for people.

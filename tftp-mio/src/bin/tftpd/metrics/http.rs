@@ -16,7 +16,7 @@ use tokio::{net::TcpStream, sync::Semaphore, time};
 /// Connections at a time; others wait in the system's queue.
 const MOST: usize = 16;
 /// How long a connection may last, from the first byte asked to the last one answered.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What a request may take up.
 const REQUEST: usize = 8 * 1024;
 /// After no connection could be taken, for want of descriptors.
