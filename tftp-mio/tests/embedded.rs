@@ -15,7 +15,7 @@ use std::{
 use tftp_core::ErrorCode;
 use tftp_mio::{
     server::{Config, Server},
-    storage::{Denied, Sink, Source, Storage},
+    storage::{Denied, Sink, Source, Storage, Wanted},
 };
 
 /// Takes any upload, says when it is to be made durable, and takes as long for that as it is told.
@@ -25,12 +25,12 @@ struct SlowDisk {
 }
 
 impl Storage for SlowDisk {
-    fn open(&self, _: &[u8]) -> Result<Box<dyn Source>, Denied> {
+    fn open(&self, _: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
         let text = Cow::Borrowed("for writing only");
         Err(Denied { code: ErrorCode::ACCESS_VIOLATION, text })
     }
 
-    fn create(&self, _: &[u8], _: Option<u64>) -> Result<Box<dyn Sink>, Denied> {
+    fn create(&self, _: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
         Ok(Box::new(Self { begun: self.begun.clone(), may_end: Arc::clone(&self.may_end) }))
     }
 }
@@ -58,7 +58,7 @@ fn an_upload_is_acknowledged_when_it_is_stored_even_if_the_server_stops_at_once(
     let disk = SlowDisk { begun, may_end: Arc::new(Mutex::new(may_end)) };
     let listen = vec!["127.0.0.1:0".parse().expect("an address")];
     let config = Config { listen, ..Config::default() };
-    let server = Server::bind(&config, Box::new(disk)).expect("a free port");
+    let server = Server::bind(&config, Arc::new(disk)).expect("a free port");
     let address = server.local_addrs()[0];
     let stopper = server.stopper();
     let running = thread::spawn(move || server.run());

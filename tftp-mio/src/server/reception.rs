@@ -3,41 +3,49 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    io,
     net::IpAddr,
+    sync::Arc,
 };
 
-use mio::net::UdpSocket;
 use tftp_core::{
-    BlockSize, ErrorCode, Instant, Limits, Malformed, Mode, Operation, Options, Order, Packet,
-    Receiver, Refusal, Request, Sender, Timing, WindowSize,
+    ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver, Request, Sender, Timing,
 };
 
 use super::{
-    report,
+    Access, Config,
+    counters::Refused,
+    judge::Judge,
+    limits::{Full, Place},
+    own_addresses::OwnAddresses,
     session::About,
     sessions::{Known, Sessions},
 };
 use crate::{
-    socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
-    storage::{
-        Denied, Storage,
-        netascii::{NetasciiSink, NetasciiSource},
-    },
+    socket::{Arrival, Listener, address_towards, enlarge_receive_buffer, is_broadcast},
+    storage::{Denied, Storage, Wanted},
     transfer::{Content, Transfer},
 };
 
 /// Decides about requests.
 pub(crate) struct Reception {
-    storage: Box<dyn Storage>,
-    limits: Limits,
+    judge: Judge,
     timing: Timing,
+    access: Access,
+    own: Arc<OwnAddresses>,
+    broadcast: bool,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(storage: Box<dyn Storage>, limits: Limits, timing: Timing) -> Self {
-        Self { storage, limits, timing, fingerprints: RandomState::new() }
+    pub(crate) fn new(config: &Config, storage: Arc<dyn Storage>, own: Arc<OwnAddresses>) -> Self {
+        Self {
+            judge: Judge::new(storage, config.limits),
+            timing: config.timing,
+            access: config.access.clone(),
+            own,
+            broadcast: config.broadcast,
+            fingerprints: RandomState::new(),
+        }
     }
 
     /// Takes a datagram that came to `listener`.
@@ -45,21 +53,32 @@ impl Reception {
         &self,
         now: Instant,
         listener: &Listener,
-        arrival: &Arrival<'_>,
+        mut arrival: Arrival<'_>,
         sessions: &mut Sessions,
     ) {
+        let reporter = sessions.reporter();
+        if !self.access.admits(arrival.from.ip()) {
+            return reporter.sender_refused(now, arrival.from);
+        }
         // Nobody can be at port 0, and what claims to come from our own address would be answered
-        // for ever. Requests to a group are answered by nobody, or by everybody.
-        let own = arrival.from == listener.address()
-            || (arrival.from.port() == listener.address().port()
-                && arrival.from.ip() == arrival.to);
-        if arrival.from.port() == 0 || own || is_group(listener, arrival.to) {
-            tracing::debug!(peer = %arrival.from, to = %arrival.to, "datagram ignored");
-            return;
+        // for ever.
+        if arrival.from.port() == 0 || self.own.contains(arrival.from) {
+            return reporter.ignored(now, &arrival, Refused::Address, "nobody can be there");
+        }
+        let group = is_group(listener, arrival.to);
+        if group {
+            // Requests to a group are answered by nobody, or by everybody.
+            match self.broadcast.then(|| address_towards(arrival.from)).transpose() {
+                Ok(Some(unicast)) => arrival.to = unicast,
+                Ok(None) => {
+                    return reporter.ignored(now, &arrival, Refused::Address, "sent to a group");
+                }
+                Err(error) => return reporter.ignored(now, &arrival, Refused::Address, error),
+            }
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, listener, arrival, &request, sessions);
+                self.handle_request(now, listener, &arrival, &request, sessions);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -70,11 +89,18 @@ impl Reception {
                 | Packet::OptionAck(_),
             )
             | Err(Malformed::TooShort) => {
-                tracing::debug!(peer = %arrival.from, "no request");
+                reporter.ignored(now, &arrival, Refused::NoRequest, "");
             }
             Err(malformed) => {
-                tracing::debug!(peer = %arrival.from, %malformed, "no request");
-                answer(listener, arrival, ErrorCode::ILLEGAL_OPERATION, &malformed.to_string());
+                reporter.ignored(now, &arrival, Refused::Malformed, malformed);
+                if !group {
+                    answer(
+                        listener,
+                        &arrival,
+                        ErrorCode::ILLEGAL_OPERATION,
+                        &malformed.to_string(),
+                    );
+                }
             }
         }
     }
@@ -103,68 +129,40 @@ impl Reception {
             Err(why) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
-                report::refused(arrival.from, request, &busy);
+                sessions.reporter().refused(now, arrival.from, request, &busy, Refused::Busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
                 return answer(listener, arrival, busy.code, &Denied::BUSY.text);
             }
         };
-        let mut granted = self.grant(request, &socket);
+        let wanted = Wanted::new(arrival.from.ip(), request);
+        let decide = || self.judge.decide(request, &wanted, || enlarge_receive_buffer(&socket));
+        let mut granted = decide();
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
         {
-            granted = self.grant(request, &socket);
+            granted = decide();
         }
-        match granted {
-            Ok((options, content)) => {
-                let transfer = self.transfer(now, arrival, options, content);
+        // What is refused anyway takes nobody's place.
+        let admitted =
+            granted.map_err(|denied| (Refused::by_code(denied.code), denied)).and_then(|granted| {
+                match sessions.admit(now, arrival.from.ip()) {
+                    Ok(place) => Ok((granted, place)),
+                    Err(full) => Err(full.into()),
+                }
+            });
+        match admitted {
+            Ok(((options, content), place)) => {
+                let transfer = self.transfer(now, arrival, options, content, &place);
                 let about = About::new(now, arrival.from, request, fingerprint);
-                sessions.open(now, transfer, socket, port, about);
+                sessions.open(now, transfer, socket, port, about, place);
             }
-            Err(denied) => {
-                report::refused(arrival.from, request, &denied);
+            Err((reason, denied)) => {
+                sessions.reporter().refused(now, arrival.from, request, &denied, reason);
                 let error = encode_error(denied.code, &denied.text);
                 if let Err(error) = socket.send_to(&error, arrival.from) {
                     tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
                 }
                 sessions.close_port(port);
-            }
-        }
-    }
-
-    /// Decides on options and opens the content.
-    fn grant(
-        &self,
-        request: &Request<'_>,
-        socket: &UdpSocket,
-    ) -> Result<(Options, Content), Denied> {
-        match request.operation {
-            Operation::Read => {
-                // Asked before anything is opened: a mail request names no file.
-                self.limits.answer(request, None).map_err(denied)?;
-                let source = self.storage.open(request.filename)?;
-                let source = match request.mode {
-                    Mode::Octet => source,
-                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
-                };
-                let options = self.limits.answer(request, source.size()).map_err(denied)?;
-                Ok((options, Content::Source(source)))
-            }
-            Operation::Write => {
-                let mut limits = self.limits;
-                // A peer sends all of a window at once: one that our buffer cannot hold would lose
-                // its end every time.
-                let buffer = enlarge_receive_buffer(socket).map_err(|error| no_buffer(&error))?;
-                let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
-                let block_size = asked.min(limits.max_block_size);
-                limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
-                let options = limits.answer(request, None).map_err(denied)?;
-                let sink =
-                    self.storage.create(request.filename, request.options.transfer_size())?;
-                let sink = match request.mode {
-                    Mode::Octet => sink,
-                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSink::new(sink)),
-                };
-                Ok((options, Content::Sink(sink)))
             }
         }
     }
@@ -175,15 +173,17 @@ impl Reception {
         arrival: &Arrival<'_>,
         options: Options,
         content: Content,
+        place: &Place,
     ) -> Transfer {
+        let timing = if place.repeats() { self.timing } else { self.timing.sparing() };
         match content {
             Content::Source(source) => {
-                let machine = Sender::reply(now, arrival.from, options, source.size(), self.timing);
+                let machine = Sender::reply(now, arrival.from, options, source.size(), timing);
                 Transfer::sending(machine, source)
             }
             Content::Sink(sink) => {
                 let order = if sink.seekable() { Order::Any } else { Order::Strict };
-                let machine = Receiver::reply(now, arrival.from, options, order, self.timing);
+                let machine = Receiver::reply(now, arrival.from, options, order, timing);
                 Transfer::receiving(machine, sink)
             }
         }
@@ -210,21 +210,19 @@ fn is_group(listener: &Listener, to: IpAddr) -> bool {
     }
 }
 
-/// Blocks of that size which a receive buffer of `bytes` holds, in the system's way of counting:
-/// Linux charges a datagram with the memory that it occupies, about the next power of two.
-fn window_for(bytes: usize, block_size: BlockSize) -> WindowSize {
-    const OVERHEAD: usize = 768;
-    let datagram = (usize::from(block_size.get()) + 400).next_power_of_two() + OVERHEAD;
-    let blocks = u16::try_from(bytes / datagram).unwrap_or(u16::MAX);
-    WindowSize::new(blocks).unwrap_or(WindowSize::LOCK_STEP)
-}
-
-fn denied(refusal: Refusal) -> Denied {
-    Denied { code: refusal.code(), text: refusal.to_string().into() }
-}
-
-fn no_buffer(error: &io::Error) -> Denied {
-    Denied { code: ErrorCode::NOT_DEFINED, text: format!("no receive buffer: {error}").into() }
+impl From<Full> for (Refused, Denied) {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Client => {
+                let text = "server is busy: too many transfers of this client";
+                (Refused::ClientBusy, Denied::new(ErrorCode::NOT_DEFINED, text))
+            }
+            Full::Transfers | Full::HalfOpen => {
+                let text = "server is busy: too many transfers";
+                (Refused::Busy, Denied::new(ErrorCode::NOT_DEFINED, text))
+            }
+        }
+    }
 }
 
 fn encode_error(code: ErrorCode, text: &str) -> Vec<u8> {

@@ -8,23 +8,14 @@ use std::{
 
 use cap_std::{
     ambient_authority,
-    fs::{Dir, OpenOptions},
+    fs::{Dir, Metadata, OpenOptions},
 };
 use tftp_core::ErrorCode;
 
-use super::{Denied, Sink, Source, Storage, name, upload::Upload};
-
-/// What write requests may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WritePolicy {
-    /// Nothing: they are refused.
-    #[default]
-    Never,
-    /// Add files under new names.
-    Create,
-    /// Add files and replace existing ones.
-    Overwrite,
-}
+use super::{
+    Denied, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary, name,
+    trouble, upload::Upload,
+};
 
 /// A folder that is served.
 ///
@@ -34,22 +25,23 @@ pub enum WritePolicy {
 #[derive(Debug)]
 pub struct Folder {
     root: Dir,
-    write: WritePolicy,
+    uploads: Uploads,
 }
 
 const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
 const NOT_ALLOWED: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "access denied");
 const NO_FILE: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "not a regular file");
 const NO_FOLDER: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "no such folder");
-const NO_SPACE: Denied = Denied::new(ErrorCode::DISK_FULL, "no space left");
 
 impl Folder {
-    /// Serves the folder at `root`.
+    /// Serves the folder at `root`, and takes uploads as told: by a [`WritePolicy`], or in full by
+    /// [`Uploads`].
     ///
     /// # Errors
     /// When it cannot be opened or is no folder.
-    pub fn open(root: &Path, write: WritePolicy) -> io::Result<Self> {
-        Ok(Self { root: Dir::open_ambient_dir(root, ambient_authority())?, write })
+    pub fn open(root: &Path, uploads: impl Into<Uploads>) -> io::Result<Self> {
+        let root = Dir::open_ambient_dir(root, ambient_authority())?;
+        Ok(Self { root, uploads: uploads.into() })
     }
 
     /// Where an upload goes: through a link to what it stands for, which must be inside as well.
@@ -66,7 +58,7 @@ impl Folder {
         let path = name::to_path(name).ok_or(NO_FILE)?;
         // Without one it ends in `..`, which is a folder wherever that leads.
         let file_name = path.file_name().ok_or(NO_FILE)?;
-        if super::upload::is_temporary(file_name) {
+        if is_temporary(file_name) {
             return Err(NOT_FOUND);
         }
         // Asked before the file is opened, because opening a device may already do something; and
@@ -85,45 +77,38 @@ impl Folder {
 }
 
 impl Storage for Folder {
-    fn open(&self, name: &[u8]) -> Result<Box<dyn Source>, Denied> {
-        let file = match (self.open_regular(name), name::without_rom_padding(name)) {
+    fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
+        let padded = self.open_regular(wanted.name);
+        let file = match (padded, name::without_rom_padding(wanted.name)) {
             (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => self.open_regular(shorter)?,
             (found, _) => found?,
         };
         Ok(Box::new(file))
     }
 
-    fn create(&self, name: &[u8], announced: Option<u64>) -> Result<Box<dyn Sink>, Denied> {
-        let overwrite = match self.write {
-            WritePolicy::Never => {
-                return Err(Denied::new(
-                    ErrorCode::ACCESS_VIOLATION,
-                    "uploads are off: the server was started without --write create or overwrite",
-                ));
-            }
-            WritePolicy::Create => false,
-            WritePolicy::Overwrite => true,
-        };
-        let path = self.target(name::to_path(name).ok_or(NO_FILE)?)?;
+    fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
+        if self.uploads.policy == WritePolicy::Never {
+            return Err(Denied::new(
+                ErrorCode::ACCESS_VIOLATION,
+                "uploads are off: the server was started without --write create or overwrite",
+            ));
+        }
+        let path = self.target(name::to_path(wanted.name).ok_or(NO_FILE)?)?;
         let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
             return Err(NO_FILE);
         };
-        if super::upload::is_temporary(file_name) {
+        if is_temporary(file_name) {
             return Err(NOT_ALLOWED);
         }
-        let folder = if parent.as_os_str().is_empty() {
-            self.root.try_clone()
-        } else {
-            self.root.open_dir(parent)
-        }
-        .map_err(|error| match denied(&error) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let folder = self.root.open_dir(parent).map_err(|error| match denied(&error) {
             refusal if refusal == NOT_FOUND => NO_FOLDER,
             refusal => refusal,
         })?;
         let mut replaced = None;
         match folder.symlink_metadata(file_name) {
             Ok(found) if found.is_dir() => return Err(NO_FILE),
-            Ok(_) if !overwrite => {
+            Ok(_) if self.uploads.policy == WritePolicy::Create => {
                 return Err(Denied::new(
                     ErrorCode::FILE_EXISTS,
                     "file already exists: replacing it takes --write overwrite",
@@ -133,21 +118,32 @@ impl Storage for Folder {
             Ok(found) if found.permissions().readonly() => {
                 return Err(Denied::new(ErrorCode::ACCESS_VIOLATION, "the file is read-only"));
             }
-            Ok(found) => replaced = Some(found.permissions()),
+            Ok(found) => replaced = mode(&found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(denied(&error)),
         }
-        if announced.is_some_and(|bytes| free_space(&folder).is_some_and(|free| bytes > free)) {
-            return Err(NO_SPACE);
-        }
-        match Upload::begin(folder, file_name, overwrite, replaced) {
+        let begun = Upload::begin(&folder, file_name, &self.uploads, wanted.announced, replaced);
+        match begun {
             Ok(upload) => Ok(Box::new(upload)),
-            Err(error) => Err(match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => NO_SPACE,
+            Err(error) => Err(match trouble(&error) {
+                (code @ ErrorCode::DISK_FULL, text) => Denied::new(code, text),
                 _ => denied(&error),
             }),
         }
     }
+}
+
+/// The permissions of a file, where there is such a thing.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is not")]
+fn mode(metadata: &Metadata) -> Option<u32> {
+    use cap_std::fs::MetadataExt;
+    Some(metadata.mode())
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> Option<u32> {
+    None
 }
 
 /// How files are opened: for reading, and never waiting for the other end of a pipe.
@@ -172,20 +168,6 @@ fn denied(error: &io::Error) -> Denied {
         _ if out_of_descriptors(error) => Denied::BUSY,
         _ => NOT_ALLOWED,
     }
-}
-
-/// Bytes that a file in this folder may still take, where the system tells.
-#[cfg(unix)]
-fn free_space(folder: &Dir) -> Option<u64> {
-    // A folder's own descriptor may be good for nothing but paths.
-    let readable = folder.open(".").ok()?;
-    let found = rustix::fs::fstatvfs(&readable).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_space(_: &Dir) -> Option<u64> {
-    None
 }
 
 #[cfg(unix)]

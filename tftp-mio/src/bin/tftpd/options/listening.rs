@@ -1,0 +1,37 @@
+//! Where requests are taken, and from which ports they are answered.
+
+use std::{net::SocketAddr, ops::RangeInclusive};
+
+use tftp_mio::server::Config;
+
+use super::value;
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Listening")]
+pub(crate) struct Listening {
+    // As a doc comment, rustdoc would take `[v6]` for a link.
+    #[arg(
+        help = "Address to take requests on, repeatable: v4:port, [v6]:port, or without a port (69)"
+    )]
+    #[arg(short, long, value_name = "ADDR[:PORT]", value_parser = value::listen_address)]
+    listen: Vec<SocketAddr>,
+
+    /// Transfer ports, handed out in turn
+    #[arg(long, value_name = "FIRST-LAST", default_value = "20000-29999")]
+    #[arg(value_parser = value::port_range)]
+    ports: RangeInclusive<u16>,
+
+    /// Also answer requests that were sent to a broadcast or multicast address
+    #[arg(long)]
+    broadcast: bool,
+}
+
+impl Listening {
+    pub(super) fn apply(&self, config: &mut Config) {
+        config.ports = self.ports.clone();
+        config.broadcast = self.broadcast;
+        if !self.listen.is_empty() {
+            config.listen.clone_from(&self.listen);
+        }
+    }
+}

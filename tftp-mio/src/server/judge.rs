@@ -1,0 +1,106 @@
+//! What is decided of a request: whether it is granted, with which options, and where its content
+//! is. `tftpd --check --as` asks the same judge as the poll loop.
+
+use std::{io, net::IpAddr, sync::Arc};
+
+use tftp_core::{
+    BlockSize, ErrorCode, Limits, Mode, Operation, Options, Refusal, Request, WindowSize,
+};
+
+use super::Config;
+use crate::{
+    storage::{
+        Denied, Listener, Storage, Wanted,
+        netascii::{NetasciiSink, NetasciiSource},
+    },
+    transfer::Content,
+};
+
+/// Decides about requests.
+pub(crate) struct Judge {
+    storage: Arc<dyn Storage>,
+    limits: Limits,
+}
+
+impl Judge {
+    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Limits) -> Self {
+        Self { storage, limits }
+    }
+
+    /// Decides on options and opens the content. `receive_buffer` says how many bytes the socket of
+    /// an upload holds.
+    pub(crate) fn decide(
+        &self,
+        request: &Request<'_>,
+        wanted: &Wanted<'_>,
+        receive_buffer: impl FnOnce() -> io::Result<usize>,
+    ) -> Result<(Options, Content), Denied> {
+        let mut limits = self.limits;
+        // Asked before anything is opened: a mail request names no file.
+        limits.answer(request, None).map_err(denied)?;
+        match request.operation {
+            Operation::Read => {
+                let source = self.storage.open(wanted)?;
+                let source = match request.mode {
+                    Mode::Octet => source,
+                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSource::new(source)),
+                };
+                let options = limits.answer(request, source.size()).map_err(denied)?;
+                Ok((options, Content::Source(source)))
+            }
+            Operation::Write => {
+                // A peer sends all of a window at once: one that our buffer cannot hold would lose
+                // its end every time.
+                let buffer = receive_buffer().map_err(|error| no_buffer(&error))?;
+                let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
+                let block_size = asked.min(limits.max_block_size);
+                limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
+                let options = limits.answer(request, None).map_err(denied)?;
+                let sink = self.storage.create(wanted)?;
+                let sink = match request.mode {
+                    Mode::Octet => sink,
+                    Mode::Netascii | Mode::Mail => Box::new(NetasciiSink::new(sink)),
+                };
+                Ok((options, Content::Sink(sink)))
+            }
+        }
+    }
+}
+
+/// Decides one request as a server with this configuration would, and tells `listener` each step.
+///
+/// No socket is opened and nothing is sent. What the request names is opened, or begun and dropped
+/// again, with the rights that this process has. The one thing left out is the state of a running
+/// server: how many transfers it has, and how much its sockets can take.
+///
+/// # Errors
+/// What the client would be answered with.
+pub fn explain(
+    config: &Config,
+    storage: Arc<dyn Storage>,
+    client: IpAddr,
+    request: &Request<'_>,
+    listener: Listener<'_>,
+) -> Result<Options, Denied> {
+    let wanted = Wanted { listener: Some(listener), ..Wanted::new(client, request) };
+    let judge = Judge::new(storage, config.limits);
+    let (options, _) = judge.decide(request, &wanted, || Ok(usize::MAX))?;
+    Ok(options)
+}
+
+/// Blocks of that size which a receive buffer of `bytes` holds, in the system's way of counting:
+/// Linux charges a datagram with the memory that it occupies, about the next power of two.
+fn window_for(bytes: usize, block_size: BlockSize) -> WindowSize {
+    const OVERHEAD: usize = 768;
+    let datagram = (usize::from(block_size.get()) + 400).next_power_of_two() + OVERHEAD;
+    let blocks = u16::try_from(bytes / datagram).unwrap_or(u16::MAX);
+    WindowSize::new(blocks).unwrap_or(WindowSize::LOCK_STEP)
+}
+
+fn denied(refusal: Refusal) -> Denied {
+    Denied { code: refusal.code(), text: refusal.to_string().into() }
+}
+
+fn no_buffer(error: &io::Error) -> Denied {
+    Denied { code: ErrorCode::NOT_DEFINED, text: format!("no receive buffer: {error}").into() }
+}
