@@ -17,10 +17,12 @@ mod access;
 mod counters;
 mod finisher;
 mod giving_way;
+mod histogram;
 mod judge;
 mod limits;
 mod listeners;
 mod own_addresses;
+mod policy;
 mod ports;
 mod pulse;
 mod reception;
@@ -53,11 +55,14 @@ use crate::{
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
+pub use histogram::Distribution;
 pub use judge::explain;
 use limits::Admission;
 pub use limits::Capacity;
 use listeners::Listeners;
 use own_addresses::OwnAddresses;
+use policy::Published;
+pub use policy::Reloader;
 use ports::{Ports, Range};
 pub use pulse::Pulse;
 use pulse::Rounds;
@@ -139,6 +144,7 @@ pub struct Server {
     workers: Vec<Worker>,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
+    reloader: Reloader,
     counters: Arc<Counters>,
 }
 
@@ -206,10 +212,11 @@ impl Server {
         let most = limits::most_transfers(ports);
         let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
         let own = Arc::new(OwnAddresses::new(&addresses));
+        let policy = Published::new(config, storage);
+        let reloader = Reloader::new(Arc::clone(&policy), Arc::clone(&admission));
         let mut workers = Vec::new();
-        let storages = iter::repeat_n(storage, count);
-        let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(storages);
-        for ((((poll, waker), listeners), storage), rounds) in each.zip(&*stopper.rounds) {
+        let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(&*stopper.rounds);
+        for (((poll, waker), listeners), rounds) in each {
             let sessions = Sessions::new(
                 poll.registry().try_clone()?,
                 Listeners::new(listeners)?,
@@ -219,18 +226,17 @@ impl Server {
                 Arc::clone(&admission),
                 Arc::clone(&own),
             );
-            let reception = Reception::new(config, storage, Arc::clone(&own));
+            let reception = Reception::new(Arc::clone(&policy), Arc::clone(&own));
             workers.push(Worker {
                 poll,
                 reception,
                 sessions,
                 stopper: stopper.clone(),
                 rounds: rounds.clone(),
-                grace: config.grace,
                 single_port: config.single_port,
             });
         }
-        Ok(Self { workers, addresses, stopper, counters })
+        Ok(Self { workers, addresses, stopper, reloader, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -241,6 +247,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// A handle that changes from another thread what the server decides by.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Tells from another thread whether the poll loops go round.

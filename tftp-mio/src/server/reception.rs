@@ -7,45 +7,38 @@ use std::{
     sync::Arc,
 };
 
-use tftp_core::{
-    ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver, Request, Sender, Timing,
-};
+use tftp_core::{ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver, Request, Sender};
 
 use super::{
-    Access, Config,
     counters::Refused,
-    judge::Judge,
     limits::{Full, Place},
     own_addresses::OwnAddresses,
+    policy::{Policy, Published, Subscription},
     session::About,
     sessions::{Known, Sessions},
 };
 use crate::{
     socket::{Arrival, Route, address_towards, is_broadcast},
-    storage::{Denied, Storage, Wanted},
+    storage::{Denied, Wanted},
     transfer::{Content, Transfer},
 };
 
 /// Decides about requests.
 pub(crate) struct Reception {
-    judge: Judge,
-    timing: Timing,
-    access: Access,
+    policy: Subscription,
     own: Arc<OwnAddresses>,
-    broadcast: bool,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(config: &Config, storage: Arc<dyn Storage>, own: Arc<OwnAddresses>) -> Self {
-        Self {
-            judge: Judge::new(storage, config.limits),
-            timing: config.timing,
-            access: config.access.clone(),
-            own,
-            broadcast: config.broadcast,
-            fingerprints: RandomState::new(),
-        }
+    pub(crate) fn new(policy: Arc<Published>, own: Arc<OwnAddresses>) -> Self {
+        Self { policy: Subscription::new(policy), own, fingerprints: RandomState::new() }
+    }
+
+    /// Decides from now on by the latest policy, and returns it.
+    pub(crate) fn refresh(&mut self) -> &Policy {
+        self.policy.refresh();
+        self.policy.policy()
     }
 
     /// Takes a datagram that came to the listening socket with this index.
@@ -57,8 +50,9 @@ impl Reception {
         sessions: &mut Sessions,
     ) {
         let listening = sessions.listeners.address(index);
+        let policy = self.policy.policy();
         let reporter = sessions.reporter();
-        if !self.access.admits(arrival.from.ip()) {
+        if !policy.access.admits(arrival.from.ip()) {
             return reporter.sender_refused(now, arrival.from);
         }
         // Nobody can be at port 0, and what claims to come from our own address would be answered
@@ -69,7 +63,7 @@ impl Reception {
         let group = is_group(listening, arrival.to);
         if group {
             // Requests to a group are answered by nobody, or by everybody.
-            match self.broadcast.then(|| address_towards(arrival.from)).transpose() {
+            match policy.broadcast.then(|| address_towards(arrival.from)).transpose() {
                 Ok(Some(unicast)) => arrival.to = unicast,
                 Ok(None) => {
                     return reporter.ignored(now, &arrival, Refused::Address, "sent to a group");
@@ -134,7 +128,8 @@ impl Reception {
         };
         let wanted = Wanted::new(arrival.from.ip(), request);
         let decide = |sessions: &Sessions| {
-            self.judge.decide(request, &wanted, || sessions.receive_buffer(&way))
+            let judge = &self.policy.policy().judge;
+            judge.decide(request, &wanted, || sessions.receive_buffer(&way))
         };
         let mut granted = decide(sessions);
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
@@ -170,7 +165,8 @@ impl Reception {
         content: Content,
         place: &Place,
     ) -> Transfer {
-        let timing = if place.repeats() { self.timing } else { self.timing.sparing() };
+        let timing = self.policy.policy().timing;
+        let timing = if place.repeats() { timing } else { timing.sparing() };
         match content {
             Content::Source(source) => {
                 let machine = Sender::reply(now, arrival.from, options, source.size(), timing);

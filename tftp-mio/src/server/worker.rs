@@ -23,7 +23,6 @@ pub(crate) struct Worker {
     pub(crate) sessions: Sessions,
     pub(crate) stopper: Stopper,
     pub(crate) rounds: Rounds,
-    pub(crate) grace: Duration,
     /// Transfers go through the listening sockets.
     pub(crate) single_port: bool,
 }
@@ -105,6 +104,7 @@ impl Running {
     /// Takes one batch from a listening socket. Returns whether there may be more.
     fn receive(&mut self, now: Instant, index: usize) -> bool {
         let Worker { reception, sessions, single_port, .. } = &mut self.worker;
+        reception.refresh();
         let Some(listener) = sessions.listeners.get(index) else { return false };
         let batch = match listener.receive(&mut self.inbox, BATCH) {
             Ok(batch) => batch,
@@ -144,6 +144,7 @@ impl Running {
         if requests == 0 {
             return false;
         }
+        let grace = self.worker.reception.refresh().grace;
         if self.stop_at.is_none() {
             // With a single port they carry the transfers that still run.
             if !self.worker.single_port {
@@ -151,11 +152,10 @@ impl Running {
                 self.waiting.clear();
             }
             if self.worker.stopper.stopped_listening() {
-                let grace_seconds = self.worker.grace.as_secs_f64();
-                tracing::info!(grace_seconds, "stopping");
+                tracing::info!(grace_seconds = grace.as_secs_f64(), "stopping");
             }
         }
-        let stop_at = *self.stop_at.get_or_insert(now + self.worker.grace);
+        let stop_at = *self.stop_at.get_or_insert(now + grace);
         if requests > 1 || now >= stop_at {
             self.worker.sessions.abort_all(now, "server is shutting down");
             return true;
