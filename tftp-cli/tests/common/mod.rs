@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// Whether the script comes to its end, and not by failing, soon after the program's own.
-    pub(crate) fn is_satisfied(self) -> bool {
+    pub(crate) fn ends_well(self) -> bool {
         let (script, (done, end)) = (self.script, channel());
         thread::spawn(move || done.send(script.join().is_ok()));
         end.recv_timeout(Duration::from_secs(1)).unwrap_or(false)

@@ -113,7 +113,7 @@ fn made_of(case: &'static Case, client: &str) -> Made {
     };
     let after = fs::read(folder.path().join("a")).unwrap_or_default();
     // Whether a file that was sent has arrived only the script knows.
-    let sent = || matches!(case.end, End::Whole(_)) && server.is_satisfied();
+    let sent = || matches!(case.end, End::Whole(_)) && server.ends_well();
     let arrived = if case.operation == "get" { after == file() } else { sent() };
     match (status.success(), arrived) {
         (true, true) => Made::Whole,
