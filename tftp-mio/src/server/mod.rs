@@ -55,6 +55,7 @@ use crate::{
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
+use giving_way::GivingWay;
 pub use histogram::Distribution;
 pub use judge::explain;
 use limits::Admission;
@@ -215,8 +216,9 @@ impl Server {
         let policy = Published::new(config, storage);
         let reloader = Reloader::new(Arc::clone(&policy), Arc::clone(&admission));
         let mut workers = Vec::new();
-        let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(&*stopper.rounds);
-        for (((poll, waker), listeners), rounds) in each {
+        let each = polls.into_iter().zip(&*wakers).zip(listeners);
+        let each = each.zip(&*stopper.rounds).zip(GivingWay::of_workers(&wakers));
+        for ((((poll, waker), listeners), rounds), giving_way) in each {
             let sessions = Sessions::new(
                 poll.registry().try_clone()?,
                 Listeners::new(listeners)?,
@@ -224,6 +226,7 @@ impl Server {
                 Ports::new(Arc::clone(&range), count),
                 Finisher::new(Arc::clone(waker)),
                 Arc::clone(&admission),
+                giving_way,
                 Arc::clone(&own),
             );
             let reception = Reception::new(Arc::clone(&policy), Arc::clone(&own));

@@ -15,7 +15,7 @@ use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
     finisher::{Finished, Finisher},
-    giving_way::GivingWay,
+    giving_way::{GivingWay, News, Room},
     limits::{Admission, Full, Place},
     listeners::Listeners,
     own_addresses::OwnAddresses,
@@ -53,9 +53,21 @@ pub(crate) struct Sessions {
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,
     finisher: Finisher,
-    serial: u64,
+    /// Requests that wait for another worker's session to give way.
+    parked: Vec<Parked>,
     outbox: Outbox,
 }
+
+/// A request that is handled once more when there is room.
+pub(crate) struct Parked {
+    pub(crate) index: usize,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: IpAddr,
+    pub(crate) datagram: Box<[u8]>,
+}
+
+/// Requests that may wait at a time.
+const MOST_PARKED: usize = 64;
 
 /// What is known of a peer that sends a request.
 pub(crate) enum Known {
@@ -77,6 +89,7 @@ impl Sessions {
         ports: Ports,
         finisher: Finisher,
         admission: Arc<Admission>,
+        giving_way: GivingWay,
         own: Arc<OwnAddresses>,
     ) -> Self {
         Self {
@@ -88,13 +101,13 @@ impl Sessions {
             by_peer: HashMap::new(),
             reporter: Reporter::new(admission.counters()),
             admission,
-            giving_way: GivingWay::default(),
+            giving_way,
             lingering: 0,
             own,
             timers: Timers::default(),
             queue: VecDeque::new(),
             finisher,
-            serial: 0,
+            parked: Vec::new(),
             outbox: Outbox::new(),
         }
     }
@@ -125,31 +138,39 @@ impl Sessions {
             };
             // A client that asks again from another port has given its first request up.
             let of = (full == Full::Client).then_some(client);
-            if !self.drop_unproved(now, of) {
-                return match full {
-                    Full::HalfOpen => Ok(self.admission.admit_half_open(client)),
-                    Full::Transfers | Full::Client => Err(full),
-                };
+            match (self.giving_way.choose_unproved(of), full) {
+                (Room::Own(key), _) => self.drop_replaced(now, key),
+                // There is one too many until the other worker has heard of it.
+                (Room::Elsewhere, _) | (Room::None, Full::HalfOpen) => {
+                    return Ok(self.admission.admit_half_open(client));
+                }
+                (Room::None, Full::Transfers | Full::Client) => return Err(full),
             }
         }
     }
 
-    /// A way for one more transfer, asked for by `arrival` at the listening socket `index`. Where
-    /// no socket is left, uploads that only linger make room, then the oldest transfer whose peer
+    /// A way for one more transfer, asked for by `arrival`. Where no socket is left, uploads that only linger make room, then the oldest transfer whose peer
     /// has proved nothing.
+    ///
+    /// # Errors
+    /// When there is none; `None` where another worker makes room.
     pub(crate) fn open_way(
         &mut self,
         now: Instant,
-        index: usize,
         arrival: &Arrival<'_>,
-    ) -> Result<Way, NoPort> {
+    ) -> Result<Way, Option<NoPort>> {
         if self.single_port {
-            return Ok(Way::Listener { index, from: arrival.to });
+            return Ok(Way::Listener { index: arrival.index, from: arrival.to });
         }
         loop {
-            match self.ports.open(arrival.to, arrival.from) {
-                Err(_) if self.make_room(now) => {}
-                result => return Ok(Way::Own(result?)),
+            let why = match self.ports.open(arrival.to, arrival.from) {
+                Ok(own) => return Ok(Way::Own(own)),
+                Err(why) => why,
+            };
+            match self.make_room(now) {
+                Some(true) => {}
+                Some(false) => return Err(None),
+                None => return Err(Some(why)),
             }
         }
     }
@@ -175,6 +196,32 @@ impl Sessions {
         if let Way::Own(own) = way {
             self.ports.close(own);
         }
+    }
+
+    /// Has a request handled once more when another worker has made room. Returns whether it may
+    /// wait.
+    pub(crate) fn park(&mut self, arrival: &Arrival<'_>) -> bool {
+        let Arrival { index, from, to, datagram } = *arrival;
+        let may = self.parked.len() < MOST_PARKED;
+        if may {
+            self.parked.push(Parked { index, from, to, datagram: datagram.into() });
+        }
+        may
+    }
+
+    /// Drops the sessions that give way to requests at other workers. Returns the requests that
+    /// have their room by now.
+    pub(crate) fn give_way(&mut self, now: Instant) -> Vec<Parked> {
+        let News { chosen, made_room } = self.giving_way.take_news();
+        for chosen in chosen {
+            if self.slots.get(chosen.key).is_some_and(|found| found.serial == chosen.serial) {
+                self.drop_replaced(now, chosen.key);
+            }
+            // What rests here is missed elsewhere.
+            self.ports.close_idle();
+            self.giving_way.gave_way(chosen);
+        }
+        self.parked.drain(..made_room.min(self.parked.len())).collect()
     }
 
     /// Opens a session and sends its first packet.
@@ -208,13 +255,12 @@ impl Sessions {
             }
             own.watched = true;
         }
-        self.serial += 1;
-        self.giving_way.began(self.serial, key);
+        let serial = self.giving_way.began(key, peer.ip());
         self.reporter.transfer_began(about.operation);
         slot.insert(Session {
             transfer,
             way,
-            serial: self.serial,
+            serial,
             about,
             place,
             armed: Instant::NEVER,
@@ -375,25 +421,17 @@ impl Sessions {
         }
     }
 
-    /// Drops the session that has lingered longest, or else the oldest unproved one, if any.
-    pub(crate) fn make_room(&mut self, now: Instant) -> bool {
-        match self.giving_way.lingering() {
-            Some(key) => {
-                self.remove(key);
-                true
+    /// Drops the session that has lingered longest, or else the oldest unproved one. Returns whether
+    /// that is done, or will be by another worker; `None` where there is none.
+    pub(crate) fn make_room(&mut self, now: Instant) -> Option<bool> {
+        match self.giving_way.choose() {
+            Room::Own(key) => {
+                self.drop_replaced(now, key);
+                Some(true)
             }
-            None => self.drop_unproved(now, None),
+            Room::Elsewhere => Some(false),
+            Room::None => None,
         }
-    }
-
-    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any.
-    fn drop_unproved(&mut self, now: Instant, of: Option<IpAddr>) -> bool {
-        let whose = |key: &usize| self.slots.get(*key).map(|session| session.about.peer.ip());
-        let first = self.giving_way.unproved().find(|key| of.is_none() || whose(key) == of);
-        if let Some(key) = first {
-            self.drop_replaced(now, key);
-        }
-        first.is_some()
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.
@@ -448,7 +486,7 @@ impl Sessions {
             session.reported = true;
             session.place.over();
             self.lingering += 1;
-            self.giving_way.lingers(session.serial, key);
+            self.giving_way.lingers(session.serial, key, session.about.peer.ip());
             self.reporter.transfer_ended(now, session);
         } else if session.transfer.is_proved() && session.place.proved() {
             self.giving_way.proved(session.serial);

@@ -70,6 +70,9 @@ impl Running {
             for event in &events {
                 if event.token() == WAKE {
                     sessions.handle_finished(now);
+                    for parked in sessions.give_way(now) {
+                        self.worker.reception.handle_parked(now, &parked, sessions);
+                    }
                 } else if let Some(index) = sessions.listeners.index(event.token()) {
                     self.waiting[index] |= event.is_readable();
                     if event.is_writable() {
@@ -131,7 +134,8 @@ impl Running {
                     && !is_request(datagram)
                     && sessions.handle_datagrams(now, index, from, iter::once(datagram));
                 if !served && !stopping {
-                    reception.handle(now, index, Arrival { from, to, datagram }, sessions);
+                    let arrival = Arrival { index, from, to, datagram };
+                    reception.handle(now, arrival, sessions);
                 }
             }
         }
