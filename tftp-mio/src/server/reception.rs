@@ -139,9 +139,9 @@ impl Reception {
             }
         };
         let wanted = Wanted::new(arrival.from.ip(), request);
-        let decide = |sessions: &Sessions| {
-            let judge = &self.policy.policy().judge;
-            judge.decide(request, &wanted, || sessions.receive_buffer(&way))
+        let decide = |sessions: &mut Sessions| {
+            let mut carrier = sessions.carrier(now, &way, arrival.from);
+            self.policy.policy().judge.decide(request, &wanted, &mut carrier)
         };
         let mut granted = decide(sessions);
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) {

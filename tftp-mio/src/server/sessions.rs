@@ -16,6 +16,7 @@ use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 use super::{
     finisher::{Finished, Finisher},
     giving_way::{GivingWay, News, Room},
+    judge::Carrier,
     limits::{Admission, Full, Place},
     listeners::Listeners,
     own_addresses::OwnAddresses,
@@ -37,9 +38,8 @@ const DUPLICATE: Duration = Duration::from_secs(1);
 pub(crate) struct Sessions {
     registry: Registry,
     pub(crate) listeners: Listeners,
-    /// Transfers go through the listening sockets.
-    single_port: bool,
-    ports: Ports,
+    /// Sockets of transfers; `None` where those go through the listening sockets.
+    ports: Option<Ports>,
     slots: Slab<Session>,
     /// The latest session of each peer.
     by_peer: HashMap<SocketAddr, usize>,
@@ -85,8 +85,7 @@ impl Sessions {
     pub(crate) fn new(
         registry: Registry,
         listeners: Listeners,
-        single_port: bool,
-        ports: Ports,
+        ports: Option<Ports>,
         finisher: Finisher,
         admission: Arc<Admission>,
         giving_way: GivingWay,
@@ -95,7 +94,6 @@ impl Sessions {
         Self {
             registry,
             listeners,
-            single_port,
             ports,
             slots: Slab::new(),
             by_peer: HashMap::new(),
@@ -159,11 +157,11 @@ impl Sessions {
         now: Instant,
         arrival: &Arrival<'_>,
     ) -> Result<Way, Option<NoPort>> {
-        if self.single_port {
-            return Ok(Way::Listener { index: arrival.index, from: arrival.to });
-        }
         loop {
-            let why = match self.ports.open(arrival.to, arrival.from) {
+            let Some(ports) = &mut self.ports else {
+                return Ok(Way::Listener { index: arrival.index, from: arrival.to });
+            };
+            let why = match ports.open(arrival.to, arrival.from) {
                 Ok(own) => return Ok(Way::Own(own)),
                 Err(why) => why,
             };
@@ -175,15 +173,14 @@ impl Sessions {
         }
     }
 
-    /// The receive buffer of a way, enlarged where it is for one transfer only.
-    pub(crate) fn receive_buffer(&self, way: &Way) -> io::Result<usize> {
-        match way {
-            Way::Own(own) => {
-                own.socket.enlarge_receive_buffer();
-                own.socket.receive_buffer()
-            }
-            Way::Listener { index, .. } => self.listeners.receive_buffer(*index),
-        }
+    /// What a way carries to `peer`.
+    pub(crate) fn carrier<'a>(
+        &'a mut self,
+        now: Instant,
+        way: &'a Way,
+        peer: SocketAddr,
+    ) -> impl Carrier + use<'a> {
+        WayTo { now, way, peer, listeners: &self.listeners, outbox: &mut self.outbox }
     }
 
     /// Answers a request with an ERROR by a way that was opened for it, and closes the way.
@@ -193,8 +190,12 @@ impl Sessions {
         {
             tracing::debug!(%peer, %error, "an ERROR could not be sent");
         }
-        if let Way::Own(own) = way {
-            self.ports.close(own);
+        self.close(way);
+    }
+
+    fn close(&mut self, way: Way) {
+        if let (Way::Own(own), Some(ports)) = (way, &mut self.ports) {
+            ports.close(own);
         }
     }
 
@@ -218,7 +219,9 @@ impl Sessions {
                 self.drop_replaced(now, chosen.key);
             }
             // What rests here is missed elsewhere.
-            self.ports.close_idle();
+            if let Some(ports) = &mut self.ports {
+                ports.close_idle();
+            }
             self.giving_way.gave_way(chosen);
         }
         self.parked.drain(..made_room.min(self.parked.len())).collect()
@@ -235,7 +238,7 @@ impl Sessions {
     ) {
         let peer = about.peer;
         // Its packets could not be told from those of an earlier transfer.
-        if self.single_port
+        if self.ports.is_none()
             && let Some(&earlier) = self.by_peer.get(&peer)
         {
             self.drop_replaced(now, earlier);
@@ -505,9 +508,33 @@ impl Sessions {
         if self.by_peer.get(&session.about.peer) == Some(&key) {
             self.by_peer.remove(&session.about.peer);
         }
-        if let Way::Own(own) = session.way {
-            self.ports.close(own);
+        self.close(session.way);
+    }
+}
+
+/// A way, and whom it leads to.
+struct WayTo<'a> {
+    now: Instant,
+    way: &'a Way,
+    peer: SocketAddr,
+    listeners: &'a Listeners,
+    outbox: &'a mut Outbox,
+}
+
+impl Carrier for WayTo<'_> {
+    /// Enlarged where it is for one transfer only.
+    fn receive_buffer(&mut self) -> io::Result<usize> {
+        match self.way {
+            Way::Own(own) => {
+                own.socket.enlarge_receive_buffer();
+                own.socket.receive_buffer()
+            }
+            Way::Listener { index, .. } => self.listeners.receive_buffer(*index),
         }
+    }
+
+    fn longest_datagram(&mut self) -> usize {
+        self.outbox.paths().longest_datagram(self.now, self.peer)
     }
 }
 
