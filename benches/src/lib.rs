@@ -1,1 +1,7 @@
-//! Measurements. `cargo bench -p tftp-benches` runs those of tftp-core, in memory and without I/O.
+//! Measurements: what the load generator, the floor and the comparison share.
+
+mod outcome;
+mod pattern;
+
+pub use outcome::{Granted, Latency, Outcome};
+pub use pattern::Pattern;
