@@ -41,6 +41,14 @@ pub struct Outcome {
     pub cpu_seconds: f64,
 }
 
+impl Outcome {
+    /// How many transfers failed, and why the first did.
+    pub fn what_failed(&self) -> String {
+        let why = self.first_failure.as_deref().unwrap_or("for no known reason");
+        format!("{} of {}: {why}", self.failed, self.failed + self.transfers)
+    }
+}
+
 /// The options that a server granted, with the defaults filled in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Granted {

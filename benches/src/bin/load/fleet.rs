@@ -5,6 +5,7 @@ use std::{
     collections::{BinaryHeap, VecDeque},
     io::{self, Read as _},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -159,13 +160,15 @@ impl Fleet {
         Ok(self.conclude())
     }
 
-    /// Has the loop end when standard input does.
-    fn watch_input(&self) -> io::Result<thread::JoinHandle<()>> {
-        let waker = Waker::new(self.poll.registry(), INPUT_ENDED)?;
+    /// Has the loop end when standard input does, as long as the waker is kept.
+    fn watch_input(&self) -> io::Result<Arc<Waker>> {
+        let waker = Arc::new(Waker::new(self.poll.registry(), INPUT_ENDED)?);
+        let ours = Arc::clone(&waker);
         thread::Builder::new().name("input".into()).spawn(move || {
             let _ = io::stdin().read_to_end(&mut Vec::new());
             let _ = waker.wake();
-        })
+        })?;
+        Ok(ours)
     }
 
     fn now(&self) -> Instant {
