@@ -8,23 +8,14 @@ use std::{
 
 use cap_std::{
     ambient_authority,
-    fs::{Dir, OpenOptions},
+    fs::{Dir, Metadata, OpenOptions},
 };
 use tftp_core::ErrorCode;
 
-use super::{Denied, Sink, Source, Storage, Wanted, name, upload::Upload};
-
-/// What write requests may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WritePolicy {
-    /// Nothing: they are refused.
-    #[default]
-    Never,
-    /// Add files under new names.
-    Create,
-    /// Add files and replace existing ones.
-    Overwrite,
-}
+use super::{
+    Denied, Names, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary,
+    lookup::Lookup, name, trouble, upload::Upload,
+};
 
 /// A folder that is served.
 ///
@@ -34,25 +25,50 @@ pub enum WritePolicy {
 #[derive(Debug)]
 pub struct Folder {
     root: Dir,
-    write: WritePolicy,
+    uploads: Uploads,
+    names: Names,
 }
 
 const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
 const NOT_ALLOWED: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "access denied");
 const NO_FILE: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "not a regular file");
 const NO_FOLDER: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "no such folder");
-const NO_SPACE: Denied = Denied::new(ErrorCode::DISK_FULL, "no space left");
 
 impl Folder {
-    /// Serves the folder at `root`.
+    /// Serves the folder at `root`, and takes uploads as told: by a [`WritePolicy`], or in full by
+    /// [`Uploads`].
     ///
     /// # Errors
     /// When it cannot be opened or is no folder.
-    pub fn open(root: &Path, write: WritePolicy) -> io::Result<Self> {
-        Ok(Self { root: Dir::open_ambient_dir(root, ambient_authority())?, write })
+    pub fn open(root: &Path, uploads: impl Into<Uploads>) -> io::Result<Self> {
+        let root = Dir::open_ambient_dir(root, ambient_authority())?;
+        Ok(Self { root, uploads: uploads.into(), names: Names::default() })
     }
 
-    /// Where an upload goes: through a link to what it stands for, which must be inside as well.
+    /// Finds files by more than their plain names.
+    #[must_use]
+    pub fn with_names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Where an upload goes: into the folder where the name would be looked for first.
+    fn path_to_write(&self, wanted: &Wanted<'_>) -> Result<PathBuf, Denied> {
+        let path = name::to_path(wanted.name).ok_or(NO_FILE)?;
+        let lookup = Lookup::new(&self.root, &self.names, wanted);
+        let base = lookup.bases(&path).into_iter().next().unwrap_or_default();
+        let path = if self.names.ignore_case {
+            lookup.as_spelled(&base, &path).map_err(|error| denied(&error))?
+        } else {
+            base.join(path)
+        };
+        let path = self.target(path)?;
+        let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+        wanted.note(format_args!("file \"{shown}\" is to be written"));
+        if lookup.is_anothers(&path) { Err(NOT_ALLOWED) } else { Ok(path) }
+    }
+
+    /// The same through a link to what it stands for, which must be inside as well.
     fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
         match self.root.symlink_metadata(&path) {
             Ok(found) if found.is_symlink() => {
@@ -62,20 +78,54 @@ impl Folder {
         }
     }
 
-    fn open_regular(&self, name: &[u8]) -> Result<RegularFile, Denied> {
-        let path = name::to_path(name).ok_or(NO_FILE)?;
+    /// Opens the file that a path leads to, in one of the folders where it is looked for.
+    fn open_anywhere(&self, wanted: &Wanted<'_>, path: &Path) -> Result<RegularFile, Denied> {
+        let lookup = Lookup::new(&self.root, &self.names, wanted);
+        for base in lookup.bases(path) {
+            let exact = self.open_one(&lookup, wanted, &base.join(path));
+            let found = match exact {
+                Err(refusal) if refusal == NOT_FOUND && self.names.ignore_case => {
+                    let path = lookup.as_spelled(&base, path).map_err(|error| denied(&error))?;
+                    self.open_one(&lookup, wanted, &path)
+                }
+                found => found,
+            };
+            match found {
+                Err(refusal) if refusal == NOT_FOUND => {}
+                found => return found,
+            }
+        }
+        Err(NOT_FOUND)
+    }
+
+    fn open_one(
+        &self,
+        lookup: &Lookup<'_>,
+        wanted: &Wanted<'_>,
+        path: &Path,
+    ) -> Result<RegularFile, Denied> {
+        let found = if lookup.is_anothers(path) { Err(NOT_FOUND) } else { self.open_regular(path) };
+        let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+        match &found {
+            Ok(file) => wanted.note(format_args!("file \"{shown}\": {} bytes", file.size)),
+            Err(refusal) => wanted.note(format_args!("file \"{shown}\": {refusal}")),
+        }
+        found
+    }
+
+    fn open_regular(&self, path: &Path) -> Result<RegularFile, Denied> {
         // Without one it ends in `..`, which is a folder wherever that leads.
         let file_name = path.file_name().ok_or(NO_FILE)?;
-        if super::upload::is_temporary(file_name) {
+        if is_temporary(file_name) {
             return Err(NOT_FOUND);
         }
         // Asked before the file is opened, because opening a device may already do something; and
         // once more of what was opened, because it may have been replaced in between.
-        let found = self.root.metadata(&path).map_err(|error| denied(&error))?;
+        let found = self.root.metadata(path).map_err(|error| denied(&error))?;
         if !found.is_file() {
             return Err(NO_FILE);
         }
-        let file = self.root.open_with(&path, &reading()).map_err(|error| denied(&error))?;
+        let file = self.root.open_with(path, &reading()).map_err(|error| denied(&error))?;
         let opened = file.metadata().map_err(|error| denied(&error))?;
         if !opened.is_file() {
             return Err(NO_FILE);
@@ -86,45 +136,37 @@ impl Folder {
 
 impl Storage for Folder {
     fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
-        let padded = self.open_regular(wanted.name);
-        let file = match (padded, name::without_rom_padding(wanted.name)) {
-            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => self.open_regular(shorter)?,
+        let open = |name| self.open_anywhere(wanted, &name::to_path(name).ok_or(NO_FILE)?);
+        let file = match (open(wanted.name), name::without_rom_padding(wanted.name)) {
+            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => open(shorter)?,
             (found, _) => found?,
         };
         Ok(Box::new(file))
     }
 
     fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
-        let overwrite = match self.write {
-            WritePolicy::Never => {
-                return Err(Denied::new(
-                    ErrorCode::ACCESS_VIOLATION,
-                    "uploads are off: the server was started without --write create or overwrite",
-                ));
-            }
-            WritePolicy::Create => false,
-            WritePolicy::Overwrite => true,
-        };
-        let path = self.target(name::to_path(wanted.name).ok_or(NO_FILE)?)?;
+        if self.uploads.policy == WritePolicy::Never {
+            return Err(Denied::new(
+                ErrorCode::ACCESS_VIOLATION,
+                "uploads are off: the server was started without --write create or overwrite",
+            ));
+        }
+        let path = self.path_to_write(wanted)?;
         let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
             return Err(NO_FILE);
         };
-        if super::upload::is_temporary(file_name) {
+        if is_temporary(file_name) {
             return Err(NOT_ALLOWED);
         }
-        let folder = if parent.as_os_str().is_empty() {
-            self.root.try_clone()
-        } else {
-            self.root.open_dir(parent)
-        }
-        .map_err(|error| match denied(&error) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let folder = self.root.open_dir(parent).map_err(|error| match denied(&error) {
             refusal if refusal == NOT_FOUND => NO_FOLDER,
             refusal => refusal,
         })?;
         let mut replaced = None;
         match folder.symlink_metadata(file_name) {
             Ok(found) if found.is_dir() => return Err(NO_FILE),
-            Ok(_) if !overwrite => {
+            Ok(_) if self.uploads.policy == WritePolicy::Create => {
                 return Err(Denied::new(
                     ErrorCode::FILE_EXISTS,
                     "file already exists: replacing it takes --write overwrite",
@@ -134,24 +176,32 @@ impl Storage for Folder {
             Ok(found) if found.permissions().readonly() => {
                 return Err(Denied::new(ErrorCode::ACCESS_VIOLATION, "the file is read-only"));
             }
-            Ok(found) => replaced = Some(found.permissions()),
+            Ok(found) => replaced = mode(&found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(denied(&error)),
         }
-        if wanted
-            .announced
-            .is_some_and(|bytes| free_space(&folder).is_some_and(|free| bytes > free))
-        {
-            return Err(NO_SPACE);
-        }
-        match Upload::begin(folder, file_name, overwrite, replaced) {
+        let begun = Upload::begin(&folder, file_name, &self.uploads, wanted.announced, replaced);
+        match begun {
             Ok(upload) => Ok(Box::new(upload)),
-            Err(error) => Err(match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => NO_SPACE,
+            Err(error) => Err(match trouble(&error) {
+                (code @ ErrorCode::DISK_FULL, text) => Denied::new(code, text),
                 _ => denied(&error),
             }),
         }
     }
+}
+
+/// The permissions of a file, where there is such a thing.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is not")]
+fn mode(metadata: &Metadata) -> Option<u32> {
+    use cap_std::fs::MetadataExt;
+    Some(metadata.mode())
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Metadata) -> Option<u32> {
+    None
 }
 
 /// How files are opened: for reading, and never waiting for the other end of a pipe.
@@ -176,20 +226,6 @@ fn denied(error: &io::Error) -> Denied {
         _ if out_of_descriptors(error) => Denied::BUSY,
         _ => NOT_ALLOWED,
     }
-}
-
-/// Bytes that a file in this folder may still take, where the system tells.
-#[cfg(unix)]
-fn free_space(folder: &Dir) -> Option<u64> {
-    // A folder's own descriptor may be good for nothing but paths.
-    let readable = folder.open(".").ok()?;
-    let found = rustix::fs::fstatvfs(&readable).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_space(_: &Dir) -> Option<u64> {
-    None
 }
 
 #[cfg(unix)]

@@ -4,9 +4,14 @@
 //! comes with. A [`Source`] is one file being read, a [`Sink`] one being written; the client uses
 //! the same two for local files.
 
+mod client;
+mod draft;
 mod folder;
+mod lookup;
+mod map;
 mod name;
 pub(crate) mod netascii;
+mod room;
 mod upload;
 mod wanted;
 
@@ -14,9 +19,13 @@ use std::{borrow::Cow, io};
 
 use tftp_core::ErrorCode;
 
+pub use client::{ClientFolders, NoClientFolders};
+pub use folder::Folder;
 pub(crate) use folder::RegularFile;
-pub use folder::{Folder, WritePolicy};
+pub use lookup::Names;
+pub use map::{Map, MapFaults, Mapped, SharedMap};
 pub(crate) use upload::write_all;
+pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};
 
 /// Where a server's files live. All threads of a server share one. Both calls must return quickly and
@@ -66,7 +75,9 @@ pub trait Source: Send {
     /// the buffer holds only at the end.
     ///
     /// # Errors
-    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer.
+    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer. With
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) it is not: they are asked for again, the client
+    /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake).
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// The peer has everything before `offset`: it is never read again, and a source that cannot
@@ -99,8 +110,11 @@ pub trait Sink: Send {
 /// The ERROR that tells a peer about trouble with our own file.
 pub(crate) fn trouble(error: &io::Error) -> (ErrorCode, &'static str) {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             (ErrorCode::DISK_FULL, "no space left")
+        }
+        io::ErrorKind::FileTooLarge => {
+            (ErrorCode::DISK_FULL, "the file is larger than is taken here")
         }
         io::ErrorKind::AlreadyExists => (ErrorCode::FILE_EXISTS, "file already exists"),
         io::ErrorKind::UnexpectedEof => {

@@ -1,80 +1,89 @@
-//! A file on its way in: written under a temporary name beside its target, visible only when whole.
+//! A file on its way in: visible only when whole, within its limits, and with the right permissions.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
-use cap_std::fs::{Dir, OpenOptions, Permissions};
+use cap_std::fs::Dir;
 
-use super::Sink;
+use super::{Sink, draft::Draft, room::Room};
 
-/// What temporary names begin with. They are never served, and never accepted as a target.
-const PREFIX: &str = ".tftpd-upload-";
+/// What write requests may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WritePolicy {
+    /// Nothing: they are refused.
+    #[default]
+    Never,
+    /// Add files under new names.
+    Create,
+    /// Add files and replace existing ones.
+    Overwrite,
+}
 
-/// Whether a file of that name is an upload on its way, or what a crash left of one.
-pub(crate) fn is_temporary(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+/// What uploads may do and take. Plain data; [`Default`] refuses them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uploads {
+    /// Which names may be written.
+    pub policy: WritePolicy,
+    /// Permissions of the files, such as `0o644`, whatever the umask. `None`: those of the file that
+    /// is replaced, otherwise [`DEFAULT_MODE`](Self::DEFAULT_MODE). Systems other than Unix have
+    /// nothing of the kind.
+    pub mode: Option<u32>,
+    /// Bytes that one file may have.
+    pub max_size: Option<u64>,
+    /// Bytes that stay free on the file system.
+    pub min_free: u64,
+}
+
+impl Uploads {
+    /// Read by all, written by us.
+    pub const DEFAULT_MODE: u32 = 0o644;
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { policy: WritePolicy::Never, mode: None, max_size: None, min_free: 64 << 20 }
+    }
+}
+
+/// The defaults with another policy.
+impl From<WritePolicy> for Uploads {
+    fn from(policy: WritePolicy) -> Self {
+        Self { policy, ..Self::default() }
+    }
 }
 
 /// One upload. Dropped before it is finished, it is gone.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    folder: Dir,
-    temporary: OsString,
+    draft: Draft,
+    room: Room,
     target: OsString,
-    overwrite: bool,
-    /// What the file that is replaced allows to whom.
-    permissions: Option<Permissions>,
-    file: File,
+    replace: bool,
+    mode: u32,
 }
 
 impl Upload {
-    /// Begins a file that will be `target` in `folder`, with the permissions of the one that it
-    /// replaces.
-    pub(crate) fn begin(
-        folder: Dir,
+    /// Begins a file that will be `target` in `folder`. `replaced` are the permissions of the file
+    /// that is there now.
+    ///
+    /// # Errors
+    /// Of the kind `FileTooLarge` or `StorageFull` where it would take too much; any other where
+    /// the folder does not take one more file.
+    pub(super) fn begin(
+        folder: &Dir,
         target: &OsStr,
-        overwrite: bool,
-        permissions: Option<Permissions>,
+        uploads: &Uploads,
+        announced: Option<u64>,
+        replaced: Option<u32>,
     ) -> io::Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        loop {
-            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let temporary = OsString::from(format!("{PREFIX}{}-{number}", std::process::id()));
-            match folder.open_with(&temporary, &options) {
-                Ok(file) => {
-                    let (file, target) = (file.into_std(), target.to_owned());
-                    return Ok(Self { folder, temporary, target, overwrite, permissions, file });
-                }
-                // Left by a process that had our number before us.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Gives the file its name, and fails where that exists by now.
-    fn rename_to_new(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::{
-                fs::{RenameFlags, renameat_with},
-                io::Errno,
-            };
-            let (folder, flags) = (&self.folder, RenameFlags::NOREPLACE);
-            match renameat_with(folder, &self.temporary, folder, &self.target, flags) {
-                // The file system knows no such rename.
-                Err(Errno::INVAL | Errno::NOSYS) => {}
-                renamed => return Ok(renamed?),
-            }
-        }
-        // A link, unlike a plain rename, fails where the name exists.
-        self.folder.hard_link(&self.temporary, &self.folder, &self.target)
+        let draft = Draft::begin(folder)?;
+        let room = Room::for_upload(uploads, announced, draft.file())?;
+        let replace = uploads.policy == WritePolicy::Overwrite;
+        let mode = uploads.mode.or(replaced).unwrap_or(Uploads::DEFAULT_MODE) & 0o777;
+        Ok(Self { draft, room, target: target.to_owned(), replace, mode })
     }
 }
 
@@ -84,29 +93,26 @@ impl Sink for Upload {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        write_all(&self.file, offset, bytes)
+        self.room.take(self.draft.file(), offset, bytes.len() as u64)?;
+        write_all(self.draft.file(), offset, bytes)
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
-        if let Some(permissions) = self.permissions.clone() {
-            self.folder.set_permissions(&self.temporary, permissions)?;
-        }
-        self.file.sync_all()?;
-        if self.overwrite {
-            self.folder.rename(&self.temporary, &self.folder, &self.target)?;
-        } else {
-            self.rename_to_new()?;
-        }
-        // The name is durable once its folder is.
-        self.folder.open(".")?.sync_all()
+        permit(self.draft.file(), self.mode)?;
+        self.draft.publish(&self.target, self.replace)
     }
 }
 
-impl Drop for Upload {
-    fn drop(&mut self) {
-        // After a rename the name is gone already, and nobody is left to be told of anything else.
-        let _ = self.folder.remove_file(&self.temporary);
-    }
+#[cfg(unix)]
+fn permit(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
+fn permit(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

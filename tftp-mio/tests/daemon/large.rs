@@ -83,7 +83,7 @@ fn a_file_above_4_gib_arrives_whole() {
 #[ignore = "mounts a tmpfs, which needs root or user namespaces; .ci/run runs it"]
 fn a_full_disk_is_error_3_and_leaves_nothing() {
     let root = TempDir::new().expect("a folder to serve");
-    let tftpd = command(["--write", "create"]);
+    let tftpd = command(["--write", "create", "--min-free", "0"]);
     let mut alone = Command::new("unshare");
     alone.args(["-Urm", "sh", "-ec", "mount -t tmpfs -o size=64k none \"$1\"; shift; exec \"$@\""]);
     alone.arg("sh").arg(root.path()).arg(tftpd.get_program()).args(tftpd.get_args());

@@ -5,9 +5,12 @@
 //! `cargo test -p tftp-mio --test daemon -- --ignored`.
 #![cfg(target_os = "linux")]
 
+mod access;
 mod addresses;
 mod config;
+mod hostile;
 mod large;
+mod limits;
 mod log;
 mod names;
 mod negotiation;
@@ -20,4 +23,5 @@ mod requests;
 mod server;
 mod starting;
 mod stopping;
+mod uploads;
 mod writes;

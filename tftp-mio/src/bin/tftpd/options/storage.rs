@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use tftp_mio::storage::WritePolicy;
+use tftp_mio::storage::{Uploads, WritePolicy};
 
-#[derive(Debug, clap::Args)]
+use super::value;
+
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Files")]
 pub(crate) struct Files {
     /// The folder to serve
@@ -15,6 +17,19 @@ pub(crate) struct Files {
     /// Uploads: refused, under new names only, or replacing files too
     #[arg(short, long, value_name = "POLICY", default_value = "never")]
     write: Write,
+
+    /// Permissions of uploaded files, such as 640. Without it: those of the file that is replaced,
+    /// otherwise 644
+    #[arg(long, value_name = "OCTAL", value_parser = value::mode)]
+    upload_mode: Option<u32>,
+
+    /// Largest upload that is taken, in bytes or with K, M, G, T (powers of 1024)
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    max_upload_size: Option<u64>,
+
+    /// What uploads leave free on the disk
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = value::size)]
+    min_free: u64,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -30,6 +45,15 @@ impl Files {
             Write::Never => WritePolicy::Never,
             Write::Create => WritePolicy::Create,
             Write::Overwrite => WritePolicy::Overwrite,
+        }
+    }
+
+    pub(crate) fn uploads(&self) -> Uploads {
+        Uploads {
+            policy: self.write_policy(),
+            mode: self.upload_mode,
+            max_size: self.max_upload_size,
+            min_free: self.min_free,
         }
     }
 }

@@ -1,0 +1,54 @@
+//! What the options name, opened: all that can be done before a socket is bound.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tftp_mio::{
+    server::Config,
+    storage::{Folder, Storage, WritePolicy},
+};
+
+use crate::{fault::Fault, options::Settings};
+
+/// What will be served, and how.
+pub(crate) struct Prepared {
+    root: PathBuf,
+    uploads: WritePolicy,
+    pub(crate) config: Config,
+    pub(crate) storage: Arc<dyn Storage>,
+}
+
+impl Prepared {
+    /// # Errors
+    /// When what the options name is not to be had.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
+        let files = &settings.options.files;
+        let root = files.root.canonicalize().map_err(Fault::root(&files.root))?;
+        let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
+        Ok(Self {
+            root,
+            uploads: files.write_policy(),
+            config: settings.options.config(),
+            storage: Arc::new(folder),
+        })
+    }
+
+    /// What is served, where and how.
+    pub(crate) fn says<A: ToString>(&self, addresses: &[A]) -> String {
+        let uploads = match self.uploads {
+            WritePolicy::Never => "read-only",
+            WritePolicy::Create => "uploads under new names",
+            WritePolicy::Overwrite => "uploads may replace files",
+        };
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        format!(
+            "serving {} ({uploads}), listening on {}; transfer ports {}-{}, blksize up to {}, \
+             windowsize up to {}",
+            self.root.display(),
+            addresses.join(", "),
+            self.config.ports.start(),
+            self.config.ports.end(),
+            self.config.limits.max_block_size.get(),
+            self.config.limits.max_window_size.get(),
+        )
+    }
+}
