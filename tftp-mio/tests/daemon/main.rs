@@ -12,6 +12,8 @@ mod hostile;
 mod large;
 mod limits;
 mod log;
+mod manager;
+mod metrics;
 mod names;
 mod negotiation;
 mod netascii;
@@ -21,6 +23,7 @@ mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;
+mod service;
 mod starting;
 mod stopping;
 mod uploads;
