@@ -54,7 +54,7 @@ fn check_tests(text: &str) -> usize {
     let mut file = None;
     let mut tests = 0;
     for word in code(text) {
-        if word.ends_with(".rs") {
+        if word.contains(".rs") {
             let folder = if word.starts_with("src/") { "tftp-core" } else { "tftp-core/tests" };
             let folder = if word.starts_with("tftp-mio/") { "" } else { folder };
             let path = root().join(folder).join(word);
