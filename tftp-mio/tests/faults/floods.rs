@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Addresses of the loopback network, as many as are wanted, each for one forged request.
-fn addresses() -> impl Iterator<Item = IpAddr> {
+pub(crate) fn addresses() -> impl Iterator<Item = IpAddr> + Clone {
     (0..u16::MAX).map(|number| {
         let [high, low] = number.to_be_bytes();
         Ipv4Addr::new(127, 99, high, low).into()
@@ -23,14 +23,14 @@ fn addresses() -> impl Iterator<Item = IpAddr> {
 }
 
 /// Sends one datagram from a socket that is gone at once.
-fn forge(from: IpAddr, to: SocketAddr, datagram: &[u8]) {
+pub(crate) fn forge(from: IpAddr, to: SocketAddr, datagram: &[u8]) {
     let socket = UdpSocket::bind((from, 0)).expect("a port of the loopback");
     // The listening socket may be full.
     let _ = socket.send_to(datagram, to);
 }
 
 /// Datagrams of which about half look like packets at first.
-fn random_datagram(chance: &mut Chance) -> Vec<u8> {
+pub(crate) fn random_datagram(chance: &mut Chance) -> Vec<u8> {
     let len = usize::try_from(chance.below(600)).expect("a small number");
     let mut datagram: Vec<u8> = (0..len).map(|_| chance.byte()).collect();
     if let [first, second, ..] = &mut datagram[..]

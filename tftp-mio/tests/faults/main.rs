@@ -5,6 +5,7 @@
 //! `cargo test -p tftp-mio --test faults -- --ignored`.
 #![cfg(target_os = "linux")]
 
+mod amplification;
 mod chance;
 mod floods;
 #[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
@@ -15,4 +16,6 @@ mod proxy;
 #[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
 #[path = "../support/tftpd.rs"]
 mod server;
+mod soak;
+mod vanishing;
 mod weather;

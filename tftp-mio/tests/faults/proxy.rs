@@ -55,6 +55,21 @@ const WAKE: Token = Token(3);
 impl Proxy {
     /// Stands before `server`.
     pub(crate) fn before(server: SocketAddr, weather: Weather, seed: u64) -> Self {
+        Self::start(server, weather, seed, None)
+    }
+
+    /// Stands before `server`. When DATA is sent for the `at`th time, `strike` happens, and nothing
+    /// of the client passes any more.
+    pub(crate) fn striking(
+        server: SocketAddr,
+        at: usize,
+        strike: impl Fn() + Send + 'static,
+    ) -> Self {
+        let calm = Weather { lost: 0, doubled: 0, delayed: 0 };
+        Self::start(server, calm, 0, Some(Strike { at, strike: Box::new(strike) }))
+    }
+
+    fn start(server: SocketAddr, weather: Weather, seed: u64, strike: Option<Strike>) -> Self {
         let poll = Poll::new().expect("a poll descriptor");
         let waker = Waker::new(poll.registry(), WAKE).expect("a waker");
         let mut sockets = [FRONT, FACE, BACK].map(|_| {
@@ -76,6 +91,7 @@ impl Proxy {
             chance: Chance(seed),
             held: BinaryHeap::new(),
             passed: Passed::default(),
+            strike,
             over: Arc::clone(&over),
         };
         Self { address, over, waker, thread: thread::spawn(move || network.run()) }
@@ -94,6 +110,12 @@ impl Proxy {
     }
 }
 
+/// What happens at which DATA packet.
+struct Strike {
+    at: usize,
+    strike: Box<dyn Fn() + Send>,
+}
+
 struct Network {
     poll: Poll,
     sockets: [UdpSocket; 3],
@@ -106,6 +128,7 @@ struct Network {
     /// What is on its way: when it arrives, from which socket, to whom.
     held: BinaryHeap<Reverse<(Instant, usize, SocketAddr, Vec<u8>)>>,
     passed: Passed,
+    strike: Option<Strike>,
     over: Arc<AtomicBool>,
 }
 
@@ -143,7 +166,18 @@ impl Network {
                 (FACE, client)
             }
         };
-        self.passed.data += usize::from(datagram.starts_with(b"\0\x03"));
+        if datagram.starts_with(b"\0\x03") {
+            self.passed.data += 1;
+            if let Some(strike) =
+                self.strike.as_ref().filter(|strike| strike.at == self.passed.data)
+            {
+                (strike.strike)();
+            }
+        }
+        let struck = self.strike.as_ref().is_some_and(|strike| strike.at <= self.passed.data);
+        if struck && socket != BACK {
+            return;
+        }
         if self.chance.is(self.weather.lost) {
             self.passed.lost += 1;
             return;
