@@ -9,12 +9,15 @@ mod access;
 mod addresses;
 mod config;
 mod hostile;
+mod hosts;
 mod large;
 mod limits;
 mod log;
 mod names;
 mod negotiation;
 mod netascii;
+#[path = "../support/network.rs"]
+mod network;
 mod peer;
 mod ports;
 mod reads;

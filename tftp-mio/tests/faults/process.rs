@@ -25,7 +25,7 @@ pub(crate) fn processor_time(server: &Server) -> Duration {
     const TICK: Duration = Duration::from_millis(10);
     let stat = read(server, "stat");
     let (_, fields) = stat.rsplit_once(") ").expect("the name in brackets");
-    let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>());
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>);
     ticks.map(|ticks| TICK * ticks.expect("a number")).sum()
 }
 

@@ -116,6 +116,9 @@ struct Strike {
     strike: Box<dyn Fn() + Send>,
 }
 
+/// A datagram on its way: when it arrives, from which socket, to whom.
+type Held = (Instant, usize, SocketAddr, Vec<u8>);
+
 struct Network {
     poll: Poll,
     sockets: [UdpSocket; 3],
@@ -125,8 +128,7 @@ struct Network {
     client: Option<SocketAddr>,
     weather: Weather,
     chance: Chance,
-    /// What is on its way: when it arrives, from which socket, to whom.
-    held: BinaryHeap<Reverse<(Instant, usize, SocketAddr, Vec<u8>)>>,
+    held: BinaryHeap<Reverse<Held>>,
     passed: Passed,
     strike: Option<Strike>,
     over: Arc<AtomicBool>,

@@ -126,7 +126,7 @@ fn a_server_that_is_killed_leaves_no_part_of_a_file_on_either_side() {
                 kill_process(pid, Signal::KILL).expect("a child to kill");
             });
             assert!(result.is_err(), "upload {upload}, at DATA {at}");
-            assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
+            assert!(asked.elapsed() < Duration::from_mins(1), "{:?}", asked.elapsed());
             assert!(!server.wait().success());
             // What may be left of an upload has a name that is never served.
             assert!(!server.root().join("new").exists());
