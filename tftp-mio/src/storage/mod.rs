@@ -4,8 +4,11 @@
 //! comes with. A [`Source`] is one file being read, a [`Sink`] one being written; the client uses
 //! the same two for local files.
 
+mod client;
 mod draft;
 mod folder;
+mod lookup;
+mod map;
 mod name;
 pub(crate) mod netascii;
 mod room;
@@ -16,8 +19,11 @@ use std::{borrow::Cow, io};
 
 use tftp_core::ErrorCode;
 
+pub use client::{ClientFolders, NoClientFolders};
 pub use folder::Folder;
 pub(crate) use folder::RegularFile;
+pub use lookup::Names;
+pub use map::{Map, MapFaults, Mapped, SharedMap};
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};
