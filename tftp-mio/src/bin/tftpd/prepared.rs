@@ -1,6 +1,9 @@
 //! What the options name, opened: all that can be done before a socket is bound.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tftp_mio::{
     server::Config,
@@ -21,8 +24,16 @@ impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
+        Self::with_root(settings, &settings.options.files.root)
+    }
+
+    /// The same with another folder: a running server keeps the one that it has begun with.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub(crate) fn with_root(settings: &Settings, root: &Path) -> Result<Self, Fault> {
         let files = &settings.options.files;
-        let root = files.root.canonicalize().map_err(Fault::root(&files.root))?;
+        let root = root.canonicalize().map_err(Fault::root(root))?;
         let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
         Ok(Self {
             root,
