@@ -35,7 +35,7 @@ const FORGOTTEN: Duration = Duration::from_secs(34);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[test]
-#[ignore = "takes three minutes; .ci/run runs it"]
+#[ignore = "takes four minutes; .ci/run runs it"]
 fn after_minutes_of_everything_the_server_is_as_it_was() {
     let patience = ["--timeout", "0.1", "--retries", "2"];
     let limits = ["--max-half-open", "500", "--write", "overwrite"];
