@@ -41,8 +41,10 @@ struct Order {
 pub(crate) struct News {
     /// Sessions that give way to requests over there.
     pub(crate) chosen: Vec<Chosen>,
-    /// How many sessions over there have given way.
-    pub(crate) made_room: usize,
+    /// Workers that wait until this one has handled what had come for it.
+    asked_by: Vec<usize>,
+    /// How often others have done what they were asked for.
+    pub(crate) answers: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -57,8 +59,8 @@ struct Candidate {
 pub(crate) struct Chosen {
     pub(crate) key: usize,
     pub(crate) serial: u64,
-    /// Who waits for it.
-    for_worker: usize,
+    /// Who waits for it, if anybody does.
+    for_worker: Option<usize>,
 }
 
 /// What room there is for one more session.
@@ -111,38 +113,68 @@ impl GivingWay {
         order.lingering.remove(&serial);
     }
 
-    /// Chooses the session that has lingered longest, or else the oldest unproved one.
+    /// Chooses the session that has lingered longest, or else the oldest unproved one. One that is
+    /// elsewhere is waited for: an answer follows.
     pub(crate) fn choose(&self) -> Room {
         let mut order = self.order();
         let lingering = order.lingering.pop_first();
         let first = lingering.or_else(|| order.oldest_unproved(None));
-        self.settle(&mut order, first)
+        self.settle(&mut order, first, Some(self.worker))
     }
 
-    /// Chooses the oldest session whose peer has proved nothing, of one client or of all.
+    /// Chooses the oldest session whose peer has proved nothing, of one client or of all. One that
+    /// is elsewhere is not waited for.
     pub(crate) fn choose_unproved(&self, client: Option<IpAddr>) -> Room {
         let mut order = self.order();
         let first = order.oldest_unproved(client);
-        self.settle(&mut order, first)
+        self.settle(&mut order, first, None)
     }
 
-    /// What has come for us since the last call.
+    /// Asks all others to handle what has come for them: it may make room. Returns how many answers
+    /// follow.
+    pub(crate) fn ask_others(&self) -> usize {
+        let mut order = self.order();
+        for worker in (0..order.news.len()).filter(|&worker| worker != self.worker) {
+            order.news[worker].asked_by.push(self.worker);
+            self.wake(worker);
+        }
+        order.news.len() - 1
+    }
+
+    /// What has come for us since the last call. Who asked is answered: call it when what came
+    /// before is handled.
     pub(crate) fn take_news(&self) -> News {
-        mem::take(&mut self.order().news[self.worker])
+        let mut order = self.order();
+        let news = mem::take(&mut order.news[self.worker]);
+        for &worker in &news.asked_by {
+            self.answer(&mut order, worker);
+        }
+        news
     }
 
     /// A session that another worker has chosen is gone.
     pub(crate) fn gave_way(&self, chosen: Chosen) {
-        self.order().news[chosen.for_worker].made_room += 1;
-        self.wake(chosen.for_worker);
+        if let Some(worker) = chosen.for_worker {
+            self.answer(&mut self.order(), worker);
+        }
     }
 
-    fn settle(&self, order: &mut Order, first: Option<(u64, Candidate)>) -> Room {
+    fn answer(&self, order: &mut Order, worker: usize) {
+        order.news[worker].answers += 1;
+        self.wake(worker);
+    }
+
+    fn settle(
+        &self,
+        order: &mut Order,
+        first: Option<(u64, Candidate)>,
+        for_worker: Option<usize>,
+    ) -> Room {
         match first {
             None => Room::None,
             Some((_, candidate)) if candidate.worker == self.worker => Room::Own(candidate.key),
             Some((serial, Candidate { worker, key, .. })) => {
-                let chosen = Chosen { key, serial, for_worker: self.worker };
+                let chosen = Chosen { key, serial, for_worker };
                 order.news[worker].chosen.push(chosen);
                 self.wake(worker);
                 Room::Elsewhere
@@ -211,6 +243,22 @@ mod tests {
         let chosen: Vec<usize> = other.take_news().chosen.iter().map(|chosen| chosen.key).collect();
         assert_eq!(chosen, [20, 21]);
         assert!(one.take_news().chosen.is_empty());
+    }
+
+    #[test]
+    fn who_waits_is_answered_by_each_that_it_asked() {
+        let (_polls, workers) = workers();
+        let [one, other] = &workers[..] else { panic!("two workers") };
+        other.began(20, A);
+        other.began(21, A);
+        assert_eq!(one.choose_unproved(None), Room::Elsewhere);
+        assert_eq!(one.choose(), Room::Elsewhere);
+        assert_eq!(one.ask_others(), 1);
+        assert_eq!(one.take_news().answers, 0);
+        for chosen in other.take_news().chosen {
+            other.gave_way(chosen);
+        }
+        assert_eq!(one.take_news().answers, 2, "nobody waited for the first");
     }
 
     #[test]

@@ -14,7 +14,6 @@ use super::{
     limits::{Full, Place},
     own_addresses::OwnAddresses,
     policy::{Policy, Published, Subscription},
-    ports::NoPort,
     session::About,
     sessions::{Known, Parked, Sessions},
 };
@@ -51,7 +50,7 @@ impl Reception {
 
     /// Takes a request that has waited for room once more.
     pub(crate) fn handle_parked(&self, now: Instant, parked: &Parked, sessions: &mut Sessions) {
-        let &Parked { index, from, to, ref datagram } = parked;
+        let &Parked { index, from, to, ref datagram, .. } = parked;
         if let Ok(Packet::Request(request)) = Packet::parse(datagram) {
             let arrival = Arrival { index, from, to, datagram };
             self.handle_request(now, &arrival, &request, sessions, Patience::None);
@@ -128,9 +127,9 @@ impl Reception {
         }
         let way = match sessions.open_way(now, arrival) {
             Ok(way) => way,
-            Err(None) if patience == Patience::Once && sessions.park(arrival) => return,
-            Err(why) => {
-                let text = format!("server is busy: {}", why.unwrap_or(NoPort::InUse));
+            Err((_, told)) if patience == Patience::Once && sessions.park(arrival, told) => return,
+            Err((why, _)) => {
+                let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
                 sessions.reporter().refused(now, arrival.from, request, &busy, Refused::Busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
@@ -145,10 +144,13 @@ impl Reception {
         };
         let mut granted = decide(sessions);
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) {
-            match sessions.make_room(now) {
-                Some(true) => granted = decide(sessions),
-                Some(false) if patience == Patience::Once && sessions.park(arrival) => return,
-                Some(false) | None => break,
+            let room = sessions.make_room(now);
+            if room == Some(true) {
+                granted = decide(sessions);
+            } else if patience == Patience::Once && sessions.park(arrival, room.is_some()) {
+                return sessions.close(way);
+            } else {
+                break;
             }
         }
         // What is refused anyway takes nobody's place.
@@ -159,6 +161,12 @@ impl Reception {
                     Err(full) => Err(full.into()),
                 }
             });
+        if let Err((Refused::Busy | Refused::ClientBusy, _)) = admitted
+            && patience == Patience::Once
+            && sessions.park(arrival, false)
+        {
+            return sessions.close(way);
+        }
         match admitted {
             Ok(((options, content), place)) => {
                 let transfer = self.transfer(now, arrival, options, content, &place);

@@ -55,7 +55,7 @@ pub(crate) struct Sessions {
     queue: VecDeque<(usize, u64)>,
     finisher: Finisher,
     /// Requests that wait for another worker's session to give way.
-    parked: Vec<Parked>,
+    parked: VecDeque<Parked>,
     outbox: Outbox,
 }
 
@@ -65,6 +65,8 @@ pub(crate) struct Parked {
     pub(crate) from: SocketAddr,
     pub(crate) to: IpAddr,
     pub(crate) datagram: Box<[u8]>,
+    /// Answers of other workers that it waits for.
+    answers: usize,
 }
 
 /// Requests that may wait at a time.
@@ -106,7 +108,7 @@ impl Sessions {
             timers: Timers::default(),
             queue: VecDeque::new(),
             finisher,
-            parked: Vec::new(),
+            parked: VecDeque::new(),
             outbox: Outbox::new(),
         }
     }
@@ -152,12 +154,12 @@ impl Sessions {
     /// has proved nothing.
     ///
     /// # Errors
-    /// When there is none; `None` where another worker makes room.
+    /// When there is none, and whether another worker makes room.
     pub(crate) fn open_way(
         &mut self,
         now: Instant,
         arrival: &Arrival<'_>,
-    ) -> Result<Way, Option<NoPort>> {
+    ) -> Result<Way, (NoPort, bool)> {
         loop {
             let Some(ports) = &mut self.ports else {
                 return Ok(Way::Listener { index: arrival.index, from: arrival.to });
@@ -168,8 +170,8 @@ impl Sessions {
             };
             match self.make_room(now) {
                 Some(true) => {}
-                Some(false) => return Err(None),
-                None => return Err(Some(why)),
+                Some(false) => return Err((why, true)),
+                None => return Err((why, false)),
             }
         }
     }
@@ -194,29 +196,35 @@ impl Sessions {
         self.close(way);
     }
 
-    fn close(&mut self, way: Way) {
+    /// Closes a way that no transfer took.
+    pub(crate) fn close(&mut self, way: Way) {
         if let (Way::Own(own), Some(ports)) = (way, &mut self.ports) {
             ports.close(own);
         }
     }
 
-    /// Has a request handled once more when another worker has made room. Returns whether it may
-    /// wait.
-    pub(crate) fn park(&mut self, arrival: &Arrival<'_>) -> bool {
-        let Arrival { index, from, to, datagram } = *arrival;
-        let may = self.parked.len() < MOST_PARKED;
-        if may {
-            self.parked.push(Parked { index, from, to, datagram: datagram.into() });
+    /// Has a request handled once more when other workers may have made room: one that was told to,
+    /// or all of them with what has come for them by now. Returns whether it may wait.
+    pub(crate) fn park(&mut self, arrival: &Arrival<'_>, told: bool) -> bool {
+        if self.parked.len() >= MOST_PARKED {
+            return false;
         }
-        may
+        let answers = if told { 1 } else { self.giving_way.ask_others() };
+        if answers > 0 {
+            let Arrival { index, from, to, datagram } = *arrival;
+            self.parked.push_back(Parked { index, from, to, datagram: datagram.into(), answers });
+        }
+        answers > 0
     }
 
-    /// Drops the sessions that give way to requests at other workers. Returns the requests that
-    /// have their room by now.
-    pub(crate) fn give_way(&mut self, now: Instant) -> Vec<Parked> {
-        let News { chosen, made_room } = self.giving_way.take_news();
+    /// Drops the sessions that give way to requests at other workers. Returns the requests of ours
+    /// that have waited enough.
+    pub(crate) fn exchange_news(&mut self, now: Instant) -> Vec<Parked> {
+        let News { chosen, mut answers, .. } = self.giving_way.take_news();
         for chosen in chosen {
-            if self.slots.get(chosen.key).is_some_and(|found| found.serial == chosen.serial) {
+            let found = self.slots.get(chosen.key).filter(|found| found.serial == chosen.serial);
+            // Its peer may have answered meanwhile.
+            if found.is_some_and(|found| found.reported || !found.transfer.is_proved()) {
                 self.drop_replaced(now, chosen.key);
             }
             // What rests here is missed elsewhere.
@@ -225,7 +233,18 @@ impl Sessions {
             }
             self.giving_way.gave_way(chosen);
         }
-        self.parked.drain(..made_room.min(self.parked.len())).collect()
+        let mut ready = Vec::new();
+        while answers > 0
+            && let Some(first) = self.parked.front_mut()
+        {
+            let taken = answers.min(first.answers);
+            answers -= taken;
+            first.answers -= taken;
+            if first.answers == 0 {
+                ready.extend(self.parked.pop_front());
+            }
+        }
+        ready
     }
 
     /// Opens a session and sends its first packet.

@@ -69,7 +69,7 @@ impl Running {
             for event in &events {
                 if event.token() == WAKE {
                     sessions.handle_finished(now);
-                    for parked in sessions.give_way(now) {
+                    for parked in sessions.exchange_news(now) {
                         self.worker.reception.handle_parked(now, &parked, sessions);
                     }
                 } else if let Some(index) = sessions.listeners.index(event.token()) {

@@ -8,6 +8,7 @@
 mod access;
 mod addresses;
 mod config;
+mod fragments;
 mod hostile;
 mod hosts;
 mod large;
