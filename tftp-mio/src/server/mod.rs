@@ -48,7 +48,7 @@ use crate::{
 };
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
-pub use judge::explain;
+pub use judge::{Decision, explain};
 use limits::Admission;
 pub use limits::Capacity;
 use own_addresses::OwnAddresses;

@@ -8,10 +8,13 @@
 mod access;
 mod addresses;
 mod config;
+mod explaining;
 mod hostile;
 mod large;
 mod limits;
 mod log;
+mod mail;
+mod mapping;
 mod names;
 mod negotiation;
 mod netascii;

@@ -91,7 +91,7 @@ fn the_byte_of_old_boot_roms_hides_nothing_from_a_rule() {
 
 fn mapped(map: Map, root: &std::path::Path) -> Mapped {
     let folder = folder(root, Names::default());
-    Mapped::new(Arc::new(SharedMap::new(map)), Box::new(folder))
+    Mapped::new(Arc::new(SharedMap::new(Some(map))), Box::new(folder))
 }
 
 #[test]
@@ -190,11 +190,13 @@ fn mail_is_mapped_only_by_rules_that_say_so() {
 #[test]
 fn a_map_is_replaced_while_it_is_in_use() {
     let root = tree(&["old", "new"]);
-    let shared = Arc::new(SharedMap::new(map("[[rule]]\nmatch = 'x'\nalias = 'old'")));
+    let shared = Arc::new(SharedMap::new(Some(map("[[rule]]\nmatch = 'x'\nalias = 'old'"))));
     let storage = Mapped::new(Arc::clone(&shared), Box::new(folder(root.path(), Names::default())));
     assert_eq!(read(&storage, CLIENT, "x").as_deref(), Ok("old"));
-    shared.replace(map("[[rule]]\nmatch = 'x'\nalias = 'new'"));
+    shared.replace(Some(map("[[rule]]\nmatch = 'x'\nalias = 'new'")));
     assert_eq!(read(&storage, CLIENT, "x").as_deref(), Ok("new"));
+    shared.replace(None);
+    assert_eq!(code(read(&storage, CLIENT, "x")), 1);
 }
 
 #[test]

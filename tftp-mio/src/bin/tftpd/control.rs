@@ -1,16 +1,18 @@
 //! What the operator asks of a running server, by signals.
 
-use std::{io, thread};
+use std::{io, sync::Arc, thread};
 
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals as Taken,
 };
-use tftp_mio::server::Stopper;
+use tftp_mio::{server::Stopper, storage::SharedMap};
 
 use crate::{
+    fault::Fault,
     log::Log,
     options::{CommandLine, Settings},
+    prepared::load_map,
     systemd,
 };
 
@@ -35,12 +37,19 @@ pub(crate) struct Control {
     /// What was read last.
     current: Settings,
     log: Log,
+    map: Arc<SharedMap>,
     stopper: Stopper,
 }
 
 impl Control {
-    pub(crate) fn new(line: CommandLine, started: Settings, log: Log, stopper: Stopper) -> Self {
-        Self { line, current: started.clone(), started, log, stopper }
+    pub(crate) fn new(
+        line: CommandLine,
+        started: Settings,
+        log: Log,
+        map: Arc<SharedMap>,
+        stopper: Stopper,
+    ) -> Self {
+        Self { line, current: started.clone(), started, log, map, stopper }
     }
 
     /// Does what signals ask, on a thread of its own.
@@ -71,16 +80,22 @@ impl Control {
     /// Reads everything again, and takes what can change while we serve.
     fn reload(&mut self) {
         systemd::reloading();
-        match self.line.read() {
-            Ok(settings) => self.take(settings),
-            Err(misuse) => {
-                for line in misuse.to_string().lines() {
-                    tracing::error!("{line}");
-                }
-                tracing::error!("not reloaded: the configuration stays as it was");
+        if let Err(fault) = self.read() {
+            for line in fault.to_string().lines() {
+                tracing::error!("{line}");
             }
+            tracing::error!("not reloaded: the configuration stays as it was");
         }
         systemd::ready("");
+    }
+
+    fn read(&mut self) -> Result<(), Fault> {
+        let next = self.line.read()?;
+        // Whether case counts changes with a restart only.
+        let map = load_map(&next, self.started.options.files.ignore_case)?;
+        self.map.replace(map);
+        self.take(next);
+        Ok(())
     }
 
     fn take(&mut self, next: Settings) {

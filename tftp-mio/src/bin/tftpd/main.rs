@@ -34,7 +34,11 @@ fn run() -> Result<ExitCode, Fault> {
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
-        check::tell(&settings, &Prepared::new(&settings)?);
+        let prepared = Prepared::new(&settings)?;
+        if let Some(asked) = &service.asked {
+            return check::explain(&prepared, asked);
+        }
+        check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
     } else {
@@ -79,7 +83,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         tracing::warn!("in the background without --log-file: nothing more will be logged");
     }
     tracing::info!("{start}");
-    let control = Control::new(line, settings, log, server.stopper());
+    let control = Control::new(line, settings, log, prepared.map, server.stopper());
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
     systemd::feed_watchdog(server.pulse()).map_err(Fault::system("cannot feed the watchdog"))?;
     systemd::ready(&start);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use tftp_mio::{
     server::Config,
-    storage::{Folder, Storage, WritePolicy},
+    storage::{Folder, Mail, Map, MapFaults, Mapped, SharedMap, Storage, WritePolicy},
 };
 
 use crate::{fault::Fault, options::Settings};
@@ -15,6 +15,8 @@ pub(crate) struct Prepared {
     uploads: WritePolicy,
     pub(crate) config: Config,
     pub(crate) storage: Arc<dyn Storage>,
+    /// The rules for names that are in use.
+    pub(crate) map: Arc<SharedMap>,
 }
 
 impl Prepared {
@@ -24,11 +26,18 @@ impl Prepared {
         let files = &settings.options.files;
         let root = files.root.canonicalize().map_err(Fault::root(&files.root))?;
         let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
+        let mut storage: Box<dyn Storage> = Box::new(folder.with_names(files.names()));
+        if let Some(folder) = &files.mail {
+            let mail = Mail::open(folder, files.uploads(), storage);
+            storage = Box::new(mail.map_err(Fault::mail(folder))?);
+        }
+        let map = Arc::new(SharedMap::new(load_map(settings, files.ignore_case)?));
         Ok(Self {
             root,
             uploads: files.write_policy(),
             config: settings.options.config(),
-            storage: Arc::new(folder),
+            storage: Arc::new(Mapped::new(Arc::clone(&map), storage)),
+            map,
         })
     }
 
@@ -51,4 +60,12 @@ impl Prepared {
             self.config.limits.max_window_size.get(),
         )
     }
+}
+
+/// Reads the rules for names that the options name, if any.
+///
+/// # Errors
+/// When they make no sense.
+pub(crate) fn load_map(settings: &Settings, ignore_case: bool) -> Result<Option<Map>, MapFaults> {
+    settings.options.files.map.as_deref().map(|path| Map::load(path, ignore_case)).transpose()
 }

@@ -25,6 +25,8 @@ pub(super) struct Letter {
     envelope: Envelope,
     /// Text that has come before the head is written: it may begin with fields of its own.
     begun: Option<Vec<u8>>,
+    /// Bytes that the client has sent, which its limits are about.
+    body: u64,
     written: u64,
 }
 
@@ -38,11 +40,10 @@ impl Letter {
         let unread = Unread::create(maildir, envelope.host())?;
         let room = Room::for_upload(limits, announced, &unread.file)?;
         let mode = limits.mode.unwrap_or(MODE);
-        Ok(Self { unread, room, mode, envelope, begun: Some(Vec::new()), written: 0 })
+        Ok(Self { unread, room, mode, envelope, begun: Some(Vec::new()), body: 0, written: 0 })
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.room.take(&self.unread.file, self.written, bytes.len() as u64)?;
         write_all(&self.unread.file, self.written, bytes)?;
         self.written += bytes.len() as u64;
         Ok(())
@@ -64,6 +65,8 @@ impl Sink for Letter {
     }
 
     fn write_at(&mut self, _offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.room.take(&self.unread.file, self.body, bytes.len() as u64)?;
+        self.body += bytes.len() as u64;
         match &mut self.begun {
             Some(begun) => {
                 begun.extend_from_slice(bytes);

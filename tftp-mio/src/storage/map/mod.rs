@@ -283,22 +283,22 @@ fn refusal(text: Option<Vec<u8>>) -> Denied {
 /// A map in use, which can be replaced at any time. Requests that are being decided on are finished
 /// with the old one, and transfers do not know of either.
 #[derive(Debug)]
-pub struct SharedMap(RwLock<Arc<Map>>);
+pub struct SharedMap(RwLock<Option<Arc<Map>>>);
 
 impl SharedMap {
-    /// Begins with this map.
-    pub fn new(map: Map) -> Self {
-        Self(RwLock::new(Arc::new(map)))
+    /// Begins with this map, or with none.
+    pub fn new(map: Option<Map>) -> Self {
+        Self(RwLock::new(map.map(Arc::new)))
     }
 
-    /// Uses another map from the next request on.
-    pub fn replace(&self, map: Map) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
+    /// Uses another map from the next request on, or none.
+    pub fn replace(&self, map: Option<Map>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = map.map(Arc::new);
     }
 
     /// The map that is in use.
-    pub fn current(&self) -> Arc<Map> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn current(&self) -> Option<Arc<Map>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -317,8 +317,9 @@ impl Mapped {
 
 impl Storage for Mapped {
     fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
+        let Some(map) = self.map.current() else { return self.storage.open(wanted) };
         let mut result = Err(NOT_FOUND);
-        for name in self.map.current().apply(wanted)? {
+        for name in map.apply(wanted)? {
             result = self.storage.open(&Wanted { name: &name, ..*wanted });
             match &result {
                 Err(denied) if denied.code == ErrorCode::FILE_NOT_FOUND => {}
@@ -329,8 +330,8 @@ impl Storage for Mapped {
     }
 
     fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
-        let names = self.map.current().apply(wanted)?;
-        let name = names.into_iter().next().unwrap_or_default();
+        let Some(map) = self.map.current() else { return self.storage.create(wanted) };
+        let name = map.apply(wanted)?.into_iter().next().unwrap_or_default();
         self.storage.create(&Wanted { name: &name, ..*wanted })
     }
 }

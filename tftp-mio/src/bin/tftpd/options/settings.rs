@@ -7,7 +7,7 @@ use clap::{ArgAction, ArgMatches, Command, parser::ValueSource};
 use super::Options;
 
 /// The options that a reload changes in the running server; the others wait for a restart.
-const RELOADED: [&str; 4] = ["verbose", "quiet", "log-file", "config"];
+const RELOADED: [&str; 5] = ["verbose", "quiet", "log-file", "config", "map"];
 
 /// The options, and where each of them was given.
 #[derive(Clone, Debug)]
