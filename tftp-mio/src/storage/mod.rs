@@ -25,7 +25,7 @@ pub use folder::Folder;
 pub(crate) use folder::RegularFile;
 pub use lookup::Names;
 pub use mail::Mail;
-pub use map::{Map, MapFaults, Mapped, SharedMap};
+pub use map::{Map, MapFaults, Mapped};
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};

@@ -14,7 +14,9 @@ mod large;
 mod limits;
 mod log;
 mod mail;
+mod manager;
 mod mapping;
+mod metrics;
 mod names;
 mod negotiation;
 mod netascii;
@@ -24,6 +26,7 @@ mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;
+mod service;
 mod starting;
 mod stopping;
 mod uploads;

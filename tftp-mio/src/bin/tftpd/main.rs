@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod fault;
 mod log;
+mod metrics;
 mod options;
 #[cfg(unix)]
 mod pid_file;
@@ -13,7 +14,7 @@ mod prepared;
 #[cfg(unix)]
 mod systemd;
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -21,6 +22,7 @@ use background::Detached;
 use control::{Control, Signals};
 use fault::{Fault, STOPPED};
 use log::Log;
+use metrics::Metrics;
 use options::{CommandLine, Settings};
 use pid_file::PidFile;
 use prepared::Prepared;
@@ -57,10 +59,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()
         .map_err(Fault::system("cannot detach"))?;
     let sockets = systemd::sockets().map_err(Fault::system("cannot take the sockets over"))?;
-    let log = Log::start(logging).map_err(|error| Fault::LogFile {
-        path: logging.file.clone().unwrap_or_default(),
-        error,
-    })?;
+    let log = Log::start(logging)?;
     let signals = Signals::take().map_err(Fault::system("cannot watch for signals"))?;
 
     let prepared = Prepared::new(&settings)?;
@@ -70,6 +69,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     } else {
         Server::adopt(sockets, &prepared.config, prepared.storage.clone())?
     };
+    let metrics = service.metrics.map(metrics).transpose()?;
     let pid_file = service
         .pid_file
         .as_deref()
@@ -83,8 +83,11 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         tracing::warn!("in the background without --log-file: nothing more will be logged");
     }
     tracing::info!("{start}");
-    let control = Control::new(line, settings, log, prepared.map, server.stopper());
+    let control = Control::new(line, settings, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
+    if let Some(metrics) = metrics {
+        metrics.serve(server.counters()).map_err(Fault::system("cannot serve the metrics"))?;
+    }
     systemd::feed_watchdog(server.pulse()).map_err(Fault::system("cannot feed the watchdog"))?;
     systemd::ready(&start);
     if let Some(detached) = detached {
@@ -95,6 +98,15 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     tracing::info!("stopped");
     drop(pid_file);
     Ok(())
+}
+
+/// Binds the socket of the metrics, and says where it is.
+fn metrics(address: SocketAddr) -> Result<Metrics, Fault> {
+    let bound = Metrics::bind(address)
+        .and_then(|metrics| Ok((metrics.address()?, metrics)))
+        .map_err(|error| Fault::Metrics { address, error })?;
+    tracing::info!("metrics at http://{}/metrics", bound.0);
+    Ok(bound.1)
 }
 
 /// A transfer holds up to three descriptors: as many as the system lets this process have.

@@ -4,10 +4,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use tftp_mio::{
     server::Config,
-    storage::{Folder, Mail, Map, MapFaults, Mapped, SharedMap, Storage, WritePolicy},
+    storage::{Folder, Mail, Map, Mapped, Storage, WritePolicy},
 };
 
-use crate::{fault::Fault, options::Settings};
+use crate::{
+    fault::Fault,
+    options::{Files, Settings},
+};
 
 /// What will be served, and how.
 pub(crate) struct Prepared {
@@ -15,30 +18,36 @@ pub(crate) struct Prepared {
     uploads: WritePolicy,
     pub(crate) config: Config,
     pub(crate) storage: Arc<dyn Storage>,
-    /// The rules for names that are in use.
-    pub(crate) map: Arc<SharedMap>,
 }
 
 impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
+        Self::with_folders(settings, &settings.options.files)
+    }
+
+    /// The same with the folders of other options: a running server keeps those that it has begun
+    /// with.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub(crate) fn with_folders(settings: &Settings, folders: &Files) -> Result<Self, Fault> {
         let files = &settings.options.files;
-        let root = files.root.canonicalize().map_err(Fault::root(&files.root))?;
+        let root = folders.root.canonicalize().map_err(Fault::root(&folders.root))?;
         let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
         let mut storage: Box<dyn Storage> = Box::new(folder.with_names(files.names()));
-        if let Some(folder) = &files.mail {
+        if let Some(folder) = &folders.mail {
             let mail = Mail::open(folder, files.uploads(), storage);
             storage = Box::new(mail.map_err(Fault::mail(folder))?);
         }
-        let map = Arc::new(SharedMap::new(load_map(settings, files.ignore_case)?));
-        Ok(Self {
-            root,
-            uploads: files.write_policy(),
-            config: settings.options.config(),
-            storage: Arc::new(Mapped::new(Arc::clone(&map), storage)),
-            map,
-        })
+        if let Some(path) = &files.map {
+            storage = Box::new(Mapped::new(Map::load(path, files.ignore_case)?, storage));
+        }
+        let mut config = settings.options.config();
+        config.limits.mail = folders.mail.is_some();
+        let storage = Arc::from(storage);
+        Ok(Self { root, uploads: files.write_policy(), config, storage })
     }
 
     /// What is served, where and how.
@@ -60,12 +69,4 @@ impl Prepared {
             self.config.limits.max_window_size.get(),
         )
     }
-}
-
-/// Reads the rules for names that the options name, if any.
-///
-/// # Errors
-/// When they make no sense.
-pub(crate) fn load_map(settings: &Settings, ignore_case: bool) -> Result<Option<Map>, MapFaults> {
-    settings.options.files.map.as_deref().map(|path| Map::load(path, ignore_case)).transpose()
 }

@@ -56,7 +56,6 @@ impl Options {
         let mut config = Config::default();
         self.listening.apply(&mut config);
         self.negotiation.apply(&mut config);
-        self.files.apply(&mut config);
         self.limits.apply(&mut config);
         self.service.apply(&mut config);
         config

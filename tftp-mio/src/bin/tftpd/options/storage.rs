@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use tftp_mio::{
-    server::Config,
-    storage::{ClientFolders, Names, Uploads, WritePolicy},
-};
+use tftp_mio::storage::{ClientFolders, Names, Uploads, WritePolicy};
 
 use super::value;
 
@@ -70,10 +67,6 @@ impl Files {
             Write::Create => WritePolicy::Create,
             Write::Overwrite => WritePolicy::Overwrite,
         }
-    }
-
-    pub(super) fn apply(&self, config: &mut Config) {
-        config.limits.mail = self.mail.is_some();
     }
 
     pub(crate) fn names(&self) -> Names {
