@@ -9,6 +9,7 @@ mod access;
 mod addresses;
 mod config;
 mod hostile;
+mod hosts;
 mod large;
 mod limits;
 mod log;
@@ -17,6 +18,8 @@ mod metrics;
 mod names;
 mod negotiation;
 mod netascii;
+#[path = "../support/network.rs"]
+mod network;
 mod peer;
 mod ports;
 mod reads;
