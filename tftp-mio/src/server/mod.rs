@@ -57,7 +57,7 @@ pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
 use giving_way::GivingWay;
 pub use histogram::Distribution;
-pub use judge::explain;
+pub use judge::{Decision, explain};
 use limits::Admission;
 pub use limits::Capacity;
 use listeners::Listeners;
