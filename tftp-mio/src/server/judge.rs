@@ -48,7 +48,7 @@ impl Judge {
         wanted: &Wanted<'_>,
         carrier: &mut impl Carrier,
     ) -> Result<(Options, Content), Denied> {
-        let decided = self.open(request, wanted, receive_buffer)?;
+        let decided = self.open(request, wanted, carrier)?;
         let (asked, granted) = (request.options, decided.0);
         if !asked.is_empty() {
             wanted.note(format_args!("options asked for: {asked}; granted: {granted}"));
@@ -60,7 +60,7 @@ impl Judge {
         &self,
         request: &Request<'_>,
         wanted: &Wanted<'_>,
-        receive_buffer: impl FnOnce() -> io::Result<usize>,
+        carrier: &mut impl Carrier,
     ) -> Result<(Options, Content), Denied> {
         let mut limits = self.limits;
         // Who asks for no more than any path carries needs no route to be looked up.
@@ -133,17 +133,10 @@ pub fn explain(
         return Decision::Dropped;
     }
     let wanted = Wanted { listener: Some(listener), ..Wanted::new(client, request) };
-<<<<<<< HEAD
-    let judge = Judge::new(config, storage);
-    let (options, _) = judge.decide(request, &wanted, &mut Anything)?;
-    Ok(options)
-=======
-    let judge = Judge::new(storage, config.limits);
-    match judge.decide(request, &wanted, || Ok(usize::MAX)) {
+    match Judge::new(config, storage).decide(request, &wanted, &mut Anything) {
         Ok((options, _)) => Decision::Granted(options),
         Err(denied) => Decision::Refused(denied),
     }
->>>>>>> main
 }
 
 /// A way that carries whatever is asked.

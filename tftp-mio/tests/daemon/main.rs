@@ -8,8 +8,8 @@
 mod access;
 mod addresses;
 mod config;
-mod fragments;
 mod explaining;
+mod fragments;
 mod hostile;
 mod hosts;
 mod large;
