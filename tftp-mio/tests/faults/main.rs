@@ -8,6 +8,7 @@
 mod amplification;
 mod chance;
 mod floods;
+mod forged;
 #[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
 #[path = "../daemon/peer.rs"]
 mod peer;

@@ -40,7 +40,7 @@ fn there_and_back(weather: Weather, blksize: u16, windowsize: u16, blocks: usize
             client.get(proxy.address(), b"file", &settings, to, &mut |_| {})
         };
         let passed = proxy.end();
-        let report = result.unwrap_or_else(|error| panic!("{error} in {weather:?}: {passed:?}"));
+        let report = result.unwrap_or_else(|error| panic!("{error:?} in {weather:?}: {passed:?}"));
         assert_eq!(report.bytes, file.len() as u64);
         sent += passed.data;
     }
