@@ -7,6 +7,7 @@
 
 mod amplification;
 mod chance;
+mod exhausted;
 mod floods;
 mod forged;
 #[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
