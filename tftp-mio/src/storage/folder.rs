@@ -44,6 +44,15 @@ impl Folder {
         Ok(Self { root, uploads: uploads.into() })
     }
 
+    /// Whether this process may reach what is in the folder: worth asking once it has given rights
+    /// up.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn reach(&self) -> io::Result<()> {
+        self.root.metadata(".").map(drop)
+    }
+
     /// Where an upload goes: through a link to what it stands for, which must be inside as well.
     fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
         match self.root.symlink_metadata(&path) {

@@ -1,9 +1,11 @@
 //! `tftpd`: serves a folder until it is told to stop.
 
+mod confine;
 mod options;
 
 use std::{
     io::{self, IsTerminal},
+    path::Path,
     process::ExitCode,
     sync::Arc,
     thread,
@@ -18,6 +20,7 @@ use tftp_mio::{
     storage::{Folder, WritePolicy},
 };
 
+use confine::{Confinement, Need, Purpose};
 use options::{CommandLine, Log, Misuse, Options};
 
 /// Stopped as asked.
@@ -51,21 +54,40 @@ fn serve(options: &Options) -> u8 {
         }
     };
     let folder = match Folder::open(&root, files.uploads()) {
-        Ok(folder) => folder,
+        Ok(folder) => Arc::new(folder),
         Err(error) => {
             eprintln!("tftpd: cannot serve {}: {error}", root.display());
             return USAGE;
         }
     };
+    let needs = [served(&root, files.write_policy())];
+    let confinement = match Confinement::prepare(&options.confinement, &needs) {
+        Ok(confinement) => confinement,
+        Err(error) => {
+            eprintln!("tftpd: {error}");
+            return USAGE;
+        }
+    };
     let config = options.config();
     raise_descriptor_limit();
-    let server = match Server::bind(&config, Arc::new(folder)) {
+    let server = match Server::bind(&config, Arc::clone(&folder) as _) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("tftpd: {error}{}", advice(&error));
             return FAILED;
         }
     };
+    let confined = match confinement.apply(*config.ports.start()) {
+        Ok(confined) => confined,
+        Err(error) => {
+            eprintln!("tftpd: {error}");
+            return FAILED;
+        }
+    };
+    if let Err(error) = folder.reach() {
+        eprintln!("tftpd: cannot serve {} {confined}: {error}", root.display());
+        return FAILED;
+    }
     if let Err(error) = stop_on_signals(server.stopper()) {
         eprintln!("tftpd: cannot watch for signals: {error}");
         return FAILED;
@@ -75,7 +97,10 @@ fn serve(options: &Options) -> u8 {
         WritePolicy::Create => "uploads under new names",
         WritePolicy::Overwrite => "uploads may replace files",
     };
-    tracing::info!("serving {} ({uploads}), {}", root.display(), how(&server, &config));
+    tracing::info!("serving {} ({uploads}), {}; {confined}", root.display(), how(&server, &config));
+    if confined.is_root {
+        tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
+    }
     match server.run() {
         Ok(()) => {
             tracing::info!("stopped");
@@ -86,6 +111,12 @@ fn serve(options: &Options) -> u8 {
             FAILED
         }
     }
+}
+
+/// The folder that is served, as something that the process needs.
+fn served(root: &Path, policy: WritePolicy) -> Need {
+    let purpose = if policy == WritePolicy::Never { Purpose::Read } else { Purpose::Store };
+    Need { folder: root.into(), purpose }
 }
 
 /// Where and how, for the start line.
