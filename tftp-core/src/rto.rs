@@ -49,6 +49,12 @@ impl Timing {
         self
     }
 
+    /// Changes only how often the first packet is repeated.
+    pub fn with_opening_retries(mut self, retries: u8) -> Self {
+        self.opening_retries = retries;
+        self
+    }
+
     /// Changes the ceiling of the measured time-out; at least [`FLOOR`].
     pub fn with_ceiling(mut self, ceiling: Duration) -> Self {
         self.ceiling_ms = millis(ceiling.max(FLOOR));

@@ -124,6 +124,22 @@ pub(crate) fn is_broadcast(address: Ipv4Addr) -> bool {
             .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
+/// Whether `address` is one of this machine's: nobody else could bind it.
+pub(crate) fn is_local(address: SocketAddr) -> bool {
+    let mut any_port = address;
+    any_port.set_port(0);
+    unbound(any_port).and_then(|socket| socket.bind(&any_port.into())).is_ok()
+}
+
+/// The address of ours from which `peer` is reached.
+pub(crate) fn address_towards(peer: SocketAddr) -> io::Result<IpAddr> {
+    let socket = unbound(peer)?;
+    // Chooses the route; nothing is sent.
+    socket.connect(&peer.into())?;
+    let local = socket.local_addr()?.as_socket();
+    local.map(|local| local.ip()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
 /// Buffers for one batch of datagrams.
 pub(crate) struct Buffers([Box<[u8]>; BATCH]);
 

@@ -12,13 +12,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
+mod counters;
 mod finisher;
+mod giving_way;
 mod judge;
+mod limits;
+mod own_addresses;
 mod ports;
 mod reception;
 mod report;
 mod session;
 mod sessions;
+mod throttle;
 mod worker;
 
 use std::{
@@ -36,7 +42,12 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{socket::Listener, storage::Storage};
+pub use access::{Access, Network, NoNetwork};
+pub use counters::{Counters, Outcome, Refused};
 pub use judge::explain;
+use limits::Admission;
+pub use limits::Capacity;
+use own_addresses::OwnAddresses;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -50,6 +61,12 @@ pub struct Config {
     pub limits: Limits,
     /// How patient transfers are.
     pub timing: Timing,
+    /// Who may ask.
+    pub access: Access,
+    /// How many transfers there may be at a time.
+    pub capacity: Capacity,
+    /// Whether requests to broadcast and multicast addresses are answered, from a unicast one.
+    pub broadcast: bool,
     /// How long running transfers may go on after [`Stopper::stop`].
     pub grace: Duration,
 }
@@ -61,6 +78,9 @@ impl Default for Config {
             ports: 20_000..=29_999,
             limits: Limits::default(),
             timing: Timing::SERVER,
+            access: Access::default(),
+            capacity: Capacity::default(),
+            broadcast: false,
             grace: Duration::from_secs(10),
         }
     }
@@ -96,6 +116,7 @@ pub struct Server {
     worker: Worker,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
+    counters: Arc<Counters>,
 }
 
 impl Server {
@@ -117,9 +138,14 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
-        let addresses = listeners.iter().map(Listener::address).collect();
-        let worker = Worker::new(poll, listeners, config, storage, stopper.clone())?;
-        Ok(Self { worker, addresses, stopper })
+        let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let counters = Arc::<Counters>::default();
+        let most = limits::most_transfers(config.ports.len());
+        let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
+        let own = Arc::new(OwnAddresses::new(&addresses));
+        let worker =
+            Worker::new(poll, listeners, config, storage, stopper.clone(), admission, own)?;
+        Ok(Self { worker, addresses, stopper, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -130,6 +156,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// What the server has done so far, for metrics; it goes on counting.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Serves until it is stopped.

@@ -8,18 +8,20 @@ use std::{
 };
 
 use tftp_core::{
-    ErrorCode, Instant, Limits, Malformed, Options, Order, Packet, Receiver, Request, Sender,
-    Timing,
+    ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver, Request, Sender, Timing,
 };
 
 use super::{
+    Access, Config,
+    counters::Refused,
     judge::Judge,
-    report,
+    limits::{Full, Place},
+    own_addresses::OwnAddresses,
     session::About,
     sessions::{Known, Sessions},
 };
 use crate::{
-    socket::{Arrival, Listener, enlarge_receive_buffer, is_broadcast},
+    socket::{Arrival, Listener, address_towards, enlarge_receive_buffer, is_broadcast},
     storage::{Denied, Storage, Wanted},
     transfer::{Content, Transfer},
 };
@@ -28,12 +30,22 @@ use crate::{
 pub(crate) struct Reception {
     judge: Judge,
     timing: Timing,
+    access: Access,
+    own: Arc<OwnAddresses>,
+    broadcast: bool,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Limits, timing: Timing) -> Self {
-        Self { judge: Judge::new(storage, limits), timing, fingerprints: RandomState::new() }
+    pub(crate) fn new(config: &Config, storage: Arc<dyn Storage>, own: Arc<OwnAddresses>) -> Self {
+        Self {
+            judge: Judge::new(storage, config.limits),
+            timing: config.timing,
+            access: config.access.clone(),
+            own,
+            broadcast: config.broadcast,
+            fingerprints: RandomState::new(),
+        }
     }
 
     /// Takes a datagram that came to `listener`.
@@ -41,21 +53,32 @@ impl Reception {
         &self,
         now: Instant,
         listener: &Listener,
-        arrival: &Arrival<'_>,
+        mut arrival: Arrival<'_>,
         sessions: &mut Sessions,
     ) {
+        let reporter = sessions.reporter();
+        if !self.access.admits(arrival.from.ip()) {
+            return reporter.sender_refused(now, arrival.from);
+        }
         // Nobody can be at port 0, and what claims to come from our own address would be answered
-        // for ever. Requests to a group are answered by nobody, or by everybody.
-        let own = arrival.from == listener.address()
-            || (arrival.from.port() == listener.address().port()
-                && arrival.from.ip() == arrival.to);
-        if arrival.from.port() == 0 || own || is_group(listener, arrival.to) {
-            tracing::debug!(peer = %arrival.from, to = %arrival.to, "datagram ignored");
-            return;
+        // for ever.
+        if arrival.from.port() == 0 || self.own.contains(arrival.from) {
+            return reporter.ignored(now, &arrival, Refused::Address, "nobody can be there");
+        }
+        let group = is_group(listener, arrival.to);
+        if group {
+            // Requests to a group are answered by nobody, or by everybody.
+            match self.broadcast.then(|| address_towards(arrival.from)).transpose() {
+                Ok(Some(unicast)) => arrival.to = unicast,
+                Ok(None) => {
+                    return reporter.ignored(now, &arrival, Refused::Address, "sent to a group");
+                }
+                Err(error) => return reporter.ignored(now, &arrival, Refused::Address, error),
+            }
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, listener, arrival, &request, sessions);
+                self.handle_request(now, listener, &arrival, &request, sessions);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -66,11 +89,18 @@ impl Reception {
                 | Packet::OptionAck(_),
             )
             | Err(Malformed::TooShort) => {
-                tracing::debug!(peer = %arrival.from, "no request");
+                reporter.ignored(now, &arrival, Refused::NoRequest, "");
             }
             Err(malformed) => {
-                tracing::debug!(peer = %arrival.from, %malformed, "no request");
-                answer(listener, arrival, ErrorCode::ILLEGAL_OPERATION, &malformed.to_string());
+                reporter.ignored(now, &arrival, Refused::Malformed, malformed);
+                if !group {
+                    answer(
+                        listener,
+                        &arrival,
+                        ErrorCode::ILLEGAL_OPERATION,
+                        &malformed.to_string(),
+                    );
+                }
             }
         }
     }
@@ -99,7 +129,7 @@ impl Reception {
             Err(why) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
-                report::refused(arrival.from, request, &busy);
+                sessions.reporter().refused(now, arrival.from, request, &busy, Refused::Busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
                 return answer(listener, arrival, busy.code, &Denied::BUSY.text);
@@ -112,14 +142,22 @@ impl Reception {
         {
             granted = decide();
         }
-        match granted {
-            Ok((options, content)) => {
-                let transfer = self.transfer(now, arrival, options, content);
+        // What is refused anyway takes nobody's place.
+        let admitted =
+            granted.map_err(|denied| (Refused::by_code(denied.code), denied)).and_then(|granted| {
+                match sessions.admit(now, arrival.from.ip()) {
+                    Ok(place) => Ok((granted, place)),
+                    Err(full) => Err(full.into()),
+                }
+            });
+        match admitted {
+            Ok(((options, content), place)) => {
+                let transfer = self.transfer(now, arrival, options, content, &place);
                 let about = About::new(now, arrival.from, request, fingerprint);
-                sessions.open(now, transfer, socket, port, about);
+                sessions.open(now, transfer, socket, port, about, place);
             }
-            Err(denied) => {
-                report::refused(arrival.from, request, &denied);
+            Err((reason, denied)) => {
+                sessions.reporter().refused(now, arrival.from, request, &denied, reason);
                 let error = encode_error(denied.code, &denied.text);
                 if let Err(error) = socket.send_to(&error, arrival.from) {
                     tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
@@ -135,15 +173,18 @@ impl Reception {
         arrival: &Arrival<'_>,
         options: Options,
         content: Content,
+        place: &Place,
     ) -> Transfer {
+        let timing =
+            if place.repeats() { self.timing } else { self.timing.with_opening_retries(0) };
         match content {
             Content::Source(source) => {
-                let machine = Sender::reply(now, arrival.from, options, source.size(), self.timing);
+                let machine = Sender::reply(now, arrival.from, options, source.size(), timing);
                 Transfer::sending(machine, source)
             }
             Content::Sink(sink) => {
                 let order = if sink.seekable() { Order::Any } else { Order::Strict };
-                let machine = Receiver::reply(now, arrival.from, options, order, self.timing);
+                let machine = Receiver::reply(now, arrival.from, options, order, timing);
                 Transfer::receiving(machine, sink)
             }
         }
@@ -167,6 +208,21 @@ fn is_group(listener: &Listener, to: IpAddr) -> bool {
             ip.is_multicast() || (any && is_broadcast(ip))
         }
         IpAddr::V6(ip) => ip.is_multicast(),
+    }
+}
+
+impl From<Full> for (Refused, Denied) {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Client => {
+                let text = "server is busy: too many transfers of this client";
+                (Refused::ClientBusy, Denied::new(ErrorCode::NOT_DEFINED, text))
+            }
+            Full::Transfers | Full::HalfOpen => {
+                let text = "server is busy: too many transfers";
+                (Refused::Busy, Denied::new(ErrorCode::NOT_DEFINED, text))
+            }
+        }
     }
 }
 

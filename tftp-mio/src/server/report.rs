@@ -1,19 +1,112 @@
-//! What the log says: one line for every transfer that has ended, and one for every refusal.
+//! What the log and the counters say: one line for every transfer that has ended, and one for every
+//! refusal, as far as a flood leaves room.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tftp_core::{Failure, Instant, Operation, Request, Status};
 
-use super::session::Session;
-use crate::storage::Denied;
+use super::{
+    counters::{Counters, Outcome, Refused},
+    session::Session,
+    throttle::Throttle,
+};
+use crate::{socket::Arrival, storage::Denied};
 
-/// Writes the line of a transfer that has ended, or that has nothing left to do but linger.
-pub(crate) fn transfer_ended(now: Instant, session: &mut Session) {
+/// Speaks for one worker.
+pub(crate) struct Reporter {
+    counters: Arc<Counters>,
+    throttle: Throttle,
+}
+
+impl Reporter {
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        Self { counters, throttle: Throttle::new() }
+    }
+
+    pub(crate) fn transfer_began(&self, operation: Operation) {
+        self.counters.count_start(operation);
+    }
+
+    /// A transfer has ended, or has nothing left to do but linger.
+    pub(crate) fn transfer_ended(&mut self, now: Instant, session: &mut Session) {
+        let (outcome, reason) = outcome(session);
+        let stats = session.transfer.stats();
+        self.counters.count_end(session.about.operation, outcome, &stats);
+        // Anybody can begin a transfer in another's name, but not answer for it.
+        if session.transfer.is_proved() || self.may_write(now) {
+            transfer_ended(now, session, outcome, reason);
+        }
+    }
+
+    /// A request was answered with an ERROR.
+    pub(crate) fn refused(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        request: &Request<'_>,
+        why: &Denied,
+        reason: Refused,
+    ) {
+        self.counters.count_refusal(reason);
+        if self.may_write(now) {
+            refused(peer, request, why);
+        }
+    }
+
+    /// A sender that may not ask has sent something.
+    pub(crate) fn sender_refused(&mut self, now: Instant, peer: SocketAddr) {
+        self.counters.count_refusal(Refused::Sender);
+        if self.may_write(now) {
+            tracing::info!(%peer, outcome = "refused", reason = "\"sender may not ask\"", "datagram");
+        }
+    }
+
+    /// Something has come that is no request, or that nobody can want an answer to.
+    pub(crate) fn ignored(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        reason: Refused,
+        detail: impl fmt::Display,
+    ) {
+        self.counters.count_refusal(reason);
+        if tracing::enabled!(tracing::Level::DEBUG) && self.may_write(now) {
+            let (peer, to) = (arrival.from, arrival.to);
+            tracing::debug!(%peer, %to, reason = reason.name(), %detail, "datagram ignored");
+        }
+    }
+
+    /// Whether a line may be written that a forged datagram can cause.
+    fn may_write(&mut self, now: Instant) -> bool {
+        let may = self.throttle.admit(now);
+        if !may {
+            self.counters.count_unlogged();
+        }
+        if let Some(lines) = self.throttle.poll_withheld(now) {
+            withheld(lines);
+        }
+        may
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        match self.throttle.take_withheld() {
+            0 => {}
+            lines => withheld(lines),
+        }
+    }
+}
+
+fn withheld(lines: u64) {
+    tracing::warn!(lines, "a flood: lines about refused and unanswered requests were left out");
+}
+
+fn transfer_ended(now: Instant, session: &mut Session, outcome: Outcome, reason: Option<String>) {
     let trouble = session.transfer.take_content_error();
     let (about, transfer) = (&session.about, &session.transfer);
     let stats = transfer.stats();
     let elapsed = now.saturating_duration_since(about.began);
-    let (outcome, reason) = outcome(session);
     let reason = match trouble {
         Some(error) => Some(format!("{}: {error}", reason.unwrap_or_default())),
         None => reason,
@@ -28,14 +121,13 @@ pub(crate) fn transfer_ended(now: Instant, session: &mut Session) {
         rate = %Rate(stats.bytes, elapsed),
         options = %Quoted(transfer.params().options),
         retransmissions = stats.retransmissions,
-        outcome,
+        outcome = outcome.name(),
         reason = reason.map(|reason| tracing::field::display(Quoted(reason))),
         "transfer"
     );
 }
 
-/// Writes the line of a request that was answered with an ERROR.
-pub(crate) fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
+fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
     tracing::info!(
         %peer,
         op = verb(request.operation),
@@ -47,29 +139,29 @@ pub(crate) fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
     );
 }
 
-/// How a transfer ended, in one word for machines and a few for people.
-fn outcome(session: &Session) -> (&'static str, Option<String>) {
+/// How a transfer ended, and a few words more for people.
+fn outcome(session: &Session) -> (Outcome, Option<String>) {
     let about = &session.about;
     let said = about
         .peer_error
         .as_ref()
         .map(|(code, message)| format!("error {}: {}", code.0, Escaped(message)));
     match session.transfer.status() {
-        Status::Done(_) | Status::Lingering(_) => ("completed", None),
-        Status::Unconfirmed(_) => ("unconfirmed", Some("the last ACK never came".into())),
+        Status::Done(_) | Status::Lingering(_) => (Outcome::Completed, None),
+        Status::Unconfirmed(_) => (Outcome::Unconfirmed, Some("the last ACK never came".into())),
         Status::Failed(Failure::Refused(_))
             if about.operation == Operation::Read && about.asked_size =>
         {
-            ("probe", said)
+            (Outcome::Probe, said)
         }
-        Status::Failed(Failure::Refused(_) | Failure::PeerAborted(_)) => {
-            ("aborted by client", said)
-        }
+        Status::Failed(Failure::Refused(_) | Failure::PeerAborted(_)) => (Outcome::Aborted, said),
         Status::Failed(failure @ (Failure::NoAnswer | Failure::TimedOut)) => {
-            ("timed out", Some(failure.to_string()))
+            (Outcome::TimedOut, Some(failure.to_string()))
         }
-        Status::Failed(failure) => ("failed", Some(failure.to_string())),
-        Status::Opening | Status::Active(_) => ("replaced", Some("by another request".into())),
+        Status::Failed(failure) => (Outcome::Failed, Some(failure.to_string())),
+        Status::Opening | Status::Active(_) => {
+            (Outcome::Replaced, Some("by another request".into()))
+        }
     }
 }
 

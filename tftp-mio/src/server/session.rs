@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use mio::net::UdpSocket;
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
+use super::limits::Place;
 use crate::transfer::{Scratch, Transfer};
 
 /// A transfer with the socket that belongs to it alone.
@@ -16,6 +17,8 @@ pub(crate) struct Session {
     /// Tells this session from earlier ones in the same slot.
     pub(crate) serial: u64,
     pub(crate) about: About,
+    /// What it takes of the server's capacity.
+    pub(crate) place: Place,
     /// The deadline that is armed for it.
     pub(crate) armed: Instant,
     /// The socket was full; it is watched for room.

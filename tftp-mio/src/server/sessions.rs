@@ -15,8 +15,11 @@ use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
     finisher::{Finished, Finisher},
+    giving_way::GivingWay,
+    limits::{Admission, Full, Place},
+    own_addresses::OwnAddresses,
     ports::{NoPort, Ports},
-    report,
+    report::Reporter,
     session::{About, Session},
 };
 use crate::{
@@ -39,6 +42,10 @@ pub(crate) struct Sessions {
     slots: Slab<Session>,
     /// The latest session of each peer.
     by_peer: HashMap<SocketAddr, usize>,
+    admission: Arc<Admission>,
+    giving_way: GivingWay,
+    reporter: Reporter,
+    own: Arc<OwnAddresses>,
     timers: Timers,
     /// Sessions whose sockets may hold more than their turn allowed.
     backlog: VecDeque<(usize, u64)>,
@@ -61,12 +68,22 @@ pub(crate) enum Known {
 }
 
 impl Sessions {
-    pub(crate) fn new(registry: Registry, ports: Ports, waker: Arc<Waker>) -> io::Result<Self> {
+    pub(crate) fn new(
+        registry: Registry,
+        ports: Ports,
+        waker: Arc<Waker>,
+        admission: Arc<Admission>,
+        own: Arc<OwnAddresses>,
+    ) -> io::Result<Self> {
         Ok(Self {
             registry,
             ports,
             slots: Slab::new(),
             by_peer: HashMap::new(),
+            reporter: Reporter::new(admission.counters()),
+            admission,
+            giving_way: GivingWay::default(),
+            own,
             timers: Timers::default(),
             backlog: VecDeque::new(),
             finisher: Finisher::start(waker)?,
@@ -85,6 +102,29 @@ impl Sessions {
             (false, false) => Known::Unanswered(key),
             (true, true) if now < session.about.began + DUPLICATE => Known::Begun,
             (true, _) => Known::No,
+        }
+    }
+
+    pub(crate) fn reporter(&mut self) -> &mut Reporter {
+        &mut self.reporter
+    }
+
+    /// A place for one more transfer of `client`. Where there is none, the oldest transfer whose peer
+    /// has proved nothing gives its own.
+    pub(crate) fn admit(&mut self, now: Instant, client: IpAddr) -> Result<Place, Full> {
+        loop {
+            let full = match self.admission.admit(client) {
+                Ok(place) => return Ok(place),
+                Err(full) => full,
+            };
+            // A client that asks again from another port has given its first request up.
+            let of = (full == Full::Client).then_some(client);
+            if !self.drop_unproved(now, of) {
+                return match full {
+                    Full::HalfOpen => Ok(self.admission.admit_half_open(client)),
+                    Full::Transfers | Full::Client => Err(full),
+                };
+            }
         }
     }
 
@@ -116,6 +156,7 @@ impl Sessions {
         mut socket: UdpSocket,
         port: u16,
         about: About,
+        place: Place,
     ) {
         let peer = about.peer;
         let slot = self.slots.vacant_entry();
@@ -126,12 +167,15 @@ impl Sessions {
             return;
         }
         self.serial += 1;
+        self.giving_way.began(self.serial, key);
+        self.reporter.transfer_began(about.operation);
         slot.insert(Session {
             transfer,
             socket,
             port,
             serial: self.serial,
             about,
+            place,
             armed: Instant::NEVER,
             blocked: false,
             reported: false,
@@ -150,7 +194,7 @@ impl Sessions {
     /// Drops a session whose peer has sent another request instead of an answer.
     pub(crate) fn drop_replaced(&mut self, now: Instant, key: usize) {
         if let Some(session) = self.slots.get_mut(key) {
-            report::transfer_ended(now, session);
+            self.reporter.transfer_ended(now, session);
             self.remove(key);
         }
     }
@@ -161,7 +205,7 @@ impl Sessions {
             let Some(session) = self.slots.get_mut(key) else { return };
             match session.socket.recv_from(&mut self.inbox) {
                 Ok((len, from)) => {
-                    let whole = deliver(now, session, from, &self.inbox[..len]);
+                    let whole = deliver(now, session, from, &self.inbox[..len], &self.own);
                     if let Some(sink) = whole {
                         self.finisher.finish(key, session.serial, sink);
                     }
@@ -246,18 +290,23 @@ impl Sessions {
 
     /// Drops the session that has lingered longest, or else the oldest unproved one, if any.
     pub(crate) fn make_room(&mut self, now: Instant) -> bool {
-        let dispensable = self
-            .slots
-            .iter()
-            .filter(|(_, session)| session.reported || !session.transfer.is_proved());
-        let first = dispensable.min_by_key(|(_, session)| (!session.reported, session.serial));
-        let Some((key, session)) = first else { return false };
-        if session.reported {
-            self.remove(key);
-        } else {
+        match self.giving_way.lingering() {
+            Some(key) => {
+                self.remove(key);
+                true
+            }
+            None => self.drop_unproved(now, None),
+        }
+    }
+
+    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any.
+    fn drop_unproved(&mut self, now: Instant, of: Option<IpAddr>) -> bool {
+        let whose = |key: &usize| self.slots.get(*key).map(|session| session.about.peer.ip());
+        let first = self.giving_way.unproved().find(|key| of.is_none() || whose(key) == of);
+        if let Some(key) = first {
             self.drop_replaced(now, key);
         }
-        true
+        first.is_some()
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.
@@ -281,7 +330,11 @@ impl Sessions {
         if !session.reported && (over || matches!(session.transfer.status(), Status::Lingering(_)))
         {
             session.reported = true;
-            report::transfer_ended(now, session);
+            session.place.over();
+            self.giving_way.lingers(session.serial, key);
+            self.reporter.transfer_ended(now, session);
+        } else if session.transfer.is_proved() && session.place.proved() {
+            self.giving_way.proved(session.serial);
         }
         let deadline = timeout.unwrap_or(Instant::NEVER);
         self.timers.rearm(key, session.armed, deadline);
@@ -294,6 +347,7 @@ impl Sessions {
     fn remove(&mut self, key: usize) {
         let mut session = self.slots.remove(key);
         self.timers.rearm(key, session.armed, Instant::NEVER);
+        self.giving_way.gone(session.serial);
         if self.by_peer.get(&session.about.peer) == Some(&key) {
             self.by_peer.remove(&session.about.peer);
         }
@@ -311,11 +365,13 @@ fn deliver(
     session: &mut Session,
     from: SocketAddr,
     datagram: &[u8],
+    own: &OwnAddresses,
 ) -> Option<Box<dyn Sink>> {
     let (verdict, whole) = session.transfer.handle_datagram(now, from, datagram);
     match verdict {
         Verdict::Accepted => {}
         Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
+        Verdict::Stray if own.contains(from) => tracing::debug!(%from, "packet from ourselves"),
         Verdict::Stray => {
             tracing::debug!(%from, peer = %session.about.peer, "packet from a stranger");
             if let Err(error) = session.socket.send_to(UNKNOWN_TID, from) {

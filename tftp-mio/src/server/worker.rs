@@ -5,7 +5,10 @@ use std::{io, sync::Arc, time::Duration};
 use mio::{Events, Interest, Poll, Token};
 use tftp_core::Instant;
 
-use super::{Config, Stopper, ports::Ports, reception::Reception, sessions::Sessions};
+use super::{
+    Config, Stopper, limits::Admission, own_addresses::OwnAddresses, ports::Ports,
+    reception::Reception, sessions::Sessions,
+};
 use crate::{
     clock::Clock,
     socket::{Buffers, Listener},
@@ -36,6 +39,8 @@ impl Worker {
         config: &Config,
         storage: Arc<dyn Storage>,
         stopper: Stopper,
+        admission: Arc<Admission>,
+        own: Arc<OwnAddresses>,
     ) -> io::Result<Self> {
         for (index, listener) in listeners.iter_mut().enumerate() {
             let token = Token(WAKE.0 - 1 - index);
@@ -45,13 +50,15 @@ impl Worker {
             poll.registry().try_clone()?,
             Ports::new(&config.ports),
             stopper.waker(),
+            admission,
+            Arc::clone(&own),
         )?;
         Ok(Self {
             poll,
             clock: Clock::start(),
             listeners,
             buffers: Buffers::new(),
-            reception: Reception::new(storage, config.limits, config.timing),
+            reception: Reception::new(config, storage, own),
             sessions,
             stopper,
             grace: config.grace,
@@ -104,7 +111,7 @@ impl Worker {
         let Some(listener) = self.listeners.get(index) else { return false };
         let (reception, sessions) = (&self.reception, &mut self.sessions);
         let result = listener.receive(&mut self.buffers, |arrival| {
-            reception.handle(now, listener, &arrival, sessions);
+            reception.handle(now, listener, arrival, sessions);
         });
         result.unwrap_or_else(|error| {
             // What ICMP said of an answer of ours. The socket itself is as good as before.

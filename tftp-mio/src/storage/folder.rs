@@ -13,7 +13,7 @@ use cap_std::{
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary, name,
+    Denied, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy, draft::is_temporary, name,
     trouble, upload::Upload,
 };
 
@@ -61,6 +61,15 @@ impl Folder {
             }
             _ => Ok(path),
         }
+    }
+
+    /// Removes what uploads left that a crash of a server cut off. Only on systems where files
+    /// cannot go without names is there anything to find.
+    ///
+    /// # Errors
+    /// When the system gives no further descriptor.
+    pub fn sweep(&self) -> io::Result<Sweep> {
+        Ok(Sweep::new(self.root.try_clone()?))
     }
 
     fn open_regular(&self, name: &[u8]) -> Result<RegularFile, Denied> {

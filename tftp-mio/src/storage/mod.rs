@@ -9,6 +9,7 @@ mod folder;
 mod name;
 pub(crate) mod netascii;
 mod room;
+mod sweep;
 mod upload;
 mod wanted;
 
@@ -18,6 +19,7 @@ use tftp_core::ErrorCode;
 
 pub use folder::Folder;
 pub(crate) use folder::RegularFile;
+pub use sweep::Sweep;
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
 pub use wanted::{Listener, Wanted};

@@ -5,9 +5,11 @@
 //! `cargo test -p tftp-mio --test daemon -- --ignored`.
 #![cfg(target_os = "linux")]
 
+mod access;
 mod addresses;
 mod config;
 mod large;
+mod limits;
 mod log;
 mod names;
 mod negotiation;

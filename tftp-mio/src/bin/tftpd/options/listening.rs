@@ -20,11 +20,16 @@ pub(crate) struct Listening {
     #[arg(long, value_name = "FIRST-LAST", default_value = "20000-29999")]
     #[arg(value_parser = value::port_range)]
     ports: RangeInclusive<u16>,
+
+    /// Also answer requests that were sent to a broadcast or multicast address
+    #[arg(long)]
+    broadcast: bool,
 }
 
 impl Listening {
     pub(super) fn apply(&self, config: &mut Config) {
         config.ports = self.ports.clone();
+        config.broadcast = self.broadcast;
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);
         }
