@@ -8,6 +8,7 @@
 mod access;
 mod addresses;
 mod config;
+mod confinement;
 mod large;
 mod limits;
 mod log;
@@ -16,6 +17,7 @@ mod negotiation;
 mod netascii;
 mod peer;
 mod ports;
+mod preload;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]

@@ -2,6 +2,7 @@
 
 mod confine;
 mod options;
+mod sweep;
 
 use std::{
     io::{self, IsTerminal},
@@ -100,6 +101,9 @@ fn serve(options: &Options) -> u8 {
     tracing::info!("serving {} ({uploads}), {}; {confined}", root.display(), how(&server, &config));
     if confined.is_root {
         tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
+    }
+    if files.write_policy() != WritePolicy::Never {
+        sweep::start(&folder);
     }
     match server.run() {
         Ok(()) => {
