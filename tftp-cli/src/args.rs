@@ -1,6 +1,10 @@
 //! The command line.
 
-use std::{ffi::OsString, ops::RangeInclusive};
+use std::{
+    ffi::OsString,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use clap::Parser;
 use tftp_core::{BlockSize, Mode, Timeout, WindowSize};
@@ -82,6 +86,14 @@ pub(crate) struct Args {
     #[arg(short = '6')]
     ipv6: bool,
 
+    /// Print one JSON object for each transfer
+    #[arg(long)]
+    json: bool,
+
+    /// Keep what is sent and received in a capture file
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+
     /// In piped commands, go on after a failure
     #[arg(long)]
     keep_going: bool,
@@ -149,7 +161,13 @@ impl Args {
                 (false, false) => Words::Normal,
             },
             progress: !self.no_progress,
+            json: self.json,
         }
+    }
+
+    /// Where packets are to be kept.
+    pub(crate) fn pcap(&self) -> Option<&Path> {
+        self.pcap.as_deref()
     }
 
     /// Whether piped commands go on after a failure.

@@ -92,6 +92,11 @@ impl Fault {
         matches!(self, Self::Ended(_))
     }
 
+    /// Whether nothing listens at that address, and another of the host may do.
+    pub(crate) fn is_nobody_there(&self) -> bool {
+        matches!(self, Self::Transfer { error: TransferError::Network(_), .. })
+    }
+
     /// Whether the server refused this one file, and may well give another.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Transfer { error: TransferError::Server { .. }, .. })
@@ -127,7 +132,7 @@ fn explain(mode: Mode, error: &TransferError) -> String {
             .to_owned(),
         TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
-            "nothing listens there; check host and port".to_owned()
+            "network: nothing listens there; check host and port".to_owned()
         }
         TransferError::Socket(cause) => format!("{error}{}", without_socket(cause)),
         TransferError::MailRead => format!("{error}; choose octet or netascii"),

@@ -123,6 +123,11 @@ impl Remote {
         Ok(self)
     }
 
+    /// Whether the name is that of a folder, which takes files under their own names.
+    pub(crate) fn is_folder(&self) -> bool {
+        matches!(self.name.last(), Some(b'/' | b'\\'))
+    }
+
     fn connected(name: &[u8]) -> Self {
         Self { host: None, name: name.to_vec(), mode: None }
     }

@@ -26,24 +26,27 @@ impl Family {
     }
 }
 
-/// Looks the host up and takes the first address of the family.
+/// Looks the host up; its addresses of the family, the system's preference first. There is at least
+/// one.
 ///
 /// # Errors
 /// When the host is unknown or has no address of that family.
-pub(crate) fn resolve(host: &Host, family: Family) -> Result<SocketAddr, Fault> {
+pub(crate) fn resolve(host: &Host, family: Family) -> Result<Vec<SocketAddr>, Fault> {
     let unresolved =
         |why: String| Fault::Unresolved { host: show::name(host.name.as_bytes()), why };
-    (host.name.as_str(), host.port)
+    let addresses: Vec<_> = (host.name.as_str(), host.port)
         .to_socket_addrs()
         .map_err(|error| unresolved(format!("{error}; check the host's name")))?
-        .find(|address| family.holds(address))
-        .ok_or_else(|| {
-            unresolved(match family {
-                Family::Either => "the host has no address".to_owned(),
-                Family::V4 => "the host has no IPv4 address; try without -4".to_owned(),
-                Family::V6 => "the host has no IPv6 address; try without -6".to_owned(),
-            })
-        })
+        .filter(|address| family.holds(address))
+        .collect();
+    if addresses.is_empty() {
+        return Err(unresolved(match family {
+            Family::Either => "the host has no address".to_owned(),
+            Family::V4 => "the host has no IPv4 address; try without -4".to_owned(),
+            Family::V6 => "the host has no IPv6 address; try without -6".to_owned(),
+        }));
+    }
+    Ok(addresses)
 }
 
 #[cfg(test)]
@@ -54,7 +57,7 @@ mod tests {
     fn address(name: &str, family: Family) -> String {
         let name = name.to_owned();
         match resolve(&Host { name, port: 69 }, family) {
-            Ok(address) => address.to_string(),
+            Ok(addresses) => addresses[0].to_string(),
             Err(fault) => fault.to_string(),
         }
     }

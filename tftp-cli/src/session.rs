@@ -1,6 +1,6 @@
 //! What the prompt remembers between commands, and how each command is carried out.
 
-use std::{env, fs, net::SocketAddr, path::PathBuf};
+use std::{env, fmt, fs, net::SocketAddr, path::PathBuf};
 
 use tftp_mio::client::{Client, Settings};
 
@@ -8,6 +8,7 @@ use crate::{
     command::{self, Change, Command, general},
     fault::Fault,
     interrupt::Interrupts,
+    packets::Packets,
     remote::Host,
     resolve::{self, Family},
     show, word,
@@ -44,6 +45,8 @@ pub(crate) struct Preferences {
     pub(crate) words: Words,
     /// Whether a progress bar is wanted.
     pub(crate) progress: bool,
+    /// Whether transfers are told of as JSON.
+    pub(crate) json: bool,
 }
 
 /// Whether the program goes on after a command.
@@ -61,13 +64,15 @@ pub(crate) struct Session {
     pub(crate) interrupts: Interrupts,
     pub(crate) preferences: Preferences,
     pub(crate) input: Input,
+    pub(crate) packets: Packets,
     server: Option<Server>,
 }
 
 /// The connected server.
 struct Server {
     host: Host,
-    address: SocketAddr,
+    /// At least one; the first at which something listens is used.
+    addresses: Vec<SocketAddr>,
 }
 
 impl Session {
@@ -82,7 +87,14 @@ impl Session {
     ) -> Result<Self, Fault> {
         let client =
             Client::new().map_err(|error| Fault::System { doing: "cannot start", error })?;
-        Ok(Self { client, interrupts, preferences, input, server: None })
+        Ok(Self {
+            client,
+            interrupts,
+            preferences,
+            input,
+            packets: Packets::default(),
+            server: None,
+        })
     }
 
     /// Carries out a line of words; an empty one does nothing.
@@ -105,6 +117,15 @@ impl Session {
     pub(crate) fn run(&mut self, command: Command) -> Result<Next, Fault> {
         let result = self.carry_out(command);
         self.interrupts.end().map_or(result, |end| Err(Fault::Ended(end)))
+    }
+
+    /// Tells programs of the transfers of a command that cannot begin because of `fault`.
+    pub(crate) fn tell_of_what_cannot_be(&self, command: &Command, fault: Fault) -> Fault {
+        match command {
+            Command::Get(files) => self.tell_of_gets_that_cannot_be(files, fault),
+            Command::Put(put) => self.tell_of_puts_that_cannot_be(put, fault),
+            _ => fault,
+        }
     }
 
     fn carry_out(&mut self, command: Command) -> Result<Next, Fault> {
@@ -130,6 +151,7 @@ impl Session {
                 set(&mut settings.options, change, "options", |&on| on_off(on).to_owned());
             }
             Command::Verbose(on) => self.set_verbose(on),
+            Command::Trace(on) => self.set_trace(on),
             Command::Status => self.show_status(),
             Command::LocalCd(folder) => change_folder(folder)?,
             Command::LocalPwd => show::line(&show::os(current_folder()?)),
@@ -140,14 +162,14 @@ impl Session {
         Ok(Next::Continue)
     }
 
-    /// The address for a file: of the host that it names, or of the connected server.
+    /// The addresses for a file: of the host that it names, or of the connected server.
     ///
     /// # Errors
     /// When there is neither, or the host is unknown.
-    pub(crate) fn address_of(&self, host: Option<&Host>) -> Result<SocketAddr, Fault> {
+    pub(crate) fn addresses_of(&self, host: Option<&Host>) -> Result<Vec<SocketAddr>, Fault> {
         match (host, &self.server) {
             (Some(host), _) => self.resolve(host),
-            (None, Some(server)) => Ok(server.address),
+            (None, Some(server)) => Ok(server.addresses.clone()),
             (None, None) => Err(Fault::Usage(
                 "no server yet; `connect HOST` chooses one, or name it as HOST:REMOTE".to_owned(),
             )),
@@ -162,13 +184,14 @@ impl Session {
     }
 
     fn connect(&mut self, host: Host) -> Result<(), Fault> {
-        let address = self.resolve(&host)?;
-        self.mention(&format!("{} is {address}", show::name(host.name.as_bytes())));
-        self.server = Some(Server { host, address });
+        let addresses = self.resolve(&host)?;
+        let server = Server { host, addresses };
+        self.mention(&format!("server {server}"));
+        self.server = Some(server);
         Ok(())
     }
 
-    fn resolve(&self, host: &Host) -> Result<SocketAddr, Fault> {
+    fn resolve(&self, host: &Host) -> Result<Vec<SocketAddr>, Fault> {
         let (host, family) = (host.clone(), self.preferences.family);
         self.interrupts.unless_interrupted(move || resolve::resolve(&host, family))
     }
@@ -180,12 +203,16 @@ impl Session {
         show::line(&format!("verbose {}", on_off(on)));
     }
 
+    fn set_trace(&mut self, on: Option<bool>) {
+        let trace = &mut self.packets.trace;
+        *trace = on.unwrap_or(!*trace);
+        show::line(&format!("trace {}", on_off(*trace)));
+    }
+
     fn show_status(&self) {
         let settings = &self.preferences.settings;
         let server = match &self.server {
-            Some(Server { host, address }) => {
-                format!("{} ({address})", show::name(host.name.as_bytes()))
-            }
+            Some(server) => server.to_string(),
             None => "none; `connect HOST` chooses one".to_owned(),
         };
         let timeout = settings
@@ -207,9 +234,18 @@ impl Session {
             ("local ports", ports),
             ("local folder", folder),
             ("verbose", on_off(self.preferences.words == Words::Verbose).to_owned()),
+            ("trace", on_off(self.packets.trace).to_owned()),
         ] {
             show::line(&format!("{what:<12} {value}"));
         }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        let name = show::name(self.host.name.as_bytes());
+        write!(f, "{name} ({})", addresses.join(", "))
     }
 }
 

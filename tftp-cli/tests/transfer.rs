@@ -28,7 +28,7 @@ fn a_file_is_fetched_under_its_own_name() {
     assert_eq!(fs::read(folder.path().join("x.efi")).unwrap(), file());
     let text = run.text();
     assert!(text.starts_with("get boot/x.efi -> x.efi: 600 bytes in "), "{text}");
-    assert!(text.ends_with("/s), no options\n"), "{text}");
+    assert!(text.ends_with("/s), no options, 0 packets sent again\n"), "{text}");
     assert_eq!(run.stderr, "");
 }
 
@@ -73,7 +73,7 @@ fn the_options_agreed_are_told() {
     });
     let args = ["-b", "1024", "-w", "4", "-c", "get", "a"];
     let run = server.run(folder.path(), &args, b"").ends_with(0);
-    assert!(run.text().ends_with(", blksize=1024\n"), "{}", run.text());
+    assert!(run.text().ends_with(", blksize=1024, 0 packets sent again\n"), "{}", run.text());
 }
 
 #[test]
@@ -215,6 +215,21 @@ fn mail_is_sent_in_mail_mode_and_a_server_that_does_not_take_it_refuses() {
         "tftp: line 3: put letter: the server refused: illegal TFTP operation (code 4): \
          \"no mail\"; the server may not take mail: `mode octet` stores a file instead\n"
     );
+}
+
+#[test]
+fn a_port_where_nothing_listens_says_so_at_once() {
+    for address in ["127.0.0.1", "::1"] {
+        let folder = tempdir().unwrap();
+        let free = std::net::UdpSocket::bind((address, 0)).unwrap().local_addr().unwrap().port();
+        let args = [address, &free.to_string(), "-c", "get a"];
+        let run = tftp(folder.path(), args, b"").ends_with(3);
+        assert_eq!(
+            run.stderr,
+            "tftp: get a: network: nothing listens there; check host and port\n"
+        );
+        assert!(entries(folder.path()).is_empty());
+    }
 }
 
 #[test]

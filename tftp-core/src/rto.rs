@@ -25,6 +25,7 @@ pub struct Timing {
     linger_ms: u32,
     opening_retries: u8,
     retries: u8,
+    sparing: bool,
 }
 
 impl Timing {
@@ -36,6 +37,7 @@ impl Timing {
         linger_ms: 10_000,
         opening_retries: 5,
         retries: 6,
+        sparing: false,
     };
 
     /// A client's: like a server's, but the request is sent four times within eight seconds, so
@@ -49,9 +51,11 @@ impl Timing {
         self
     }
 
-    /// Changes only how often the first packet is repeated.
-    pub fn with_opening_retries(mut self, retries: u8) -> Self {
-        self.opening_retries = retries;
+    /// Sends the first packet again only when the request comes again, never by the timer; the
+    /// session waits for as long as it would otherwise. For a server whose answers may go to somebody
+    /// who has not asked.
+    pub fn sparing(mut self) -> Self {
+        self.sparing = true;
         self
     }
 
@@ -241,7 +245,7 @@ impl Retransmission {
 
     /// Whether one more first packet may go to a peer that has proved nothing, ahead of the timer.
     pub(crate) fn spare_attempt(&mut self) -> bool {
-        let spare = self.attempt < self.most();
+        let spare = self.attempt < self.most_openings();
         self.attempt = self.attempt.saturating_add(u8::from(spare));
         spare
     }
@@ -251,6 +255,9 @@ impl Retransmission {
         match (self.proved, self.negotiated()) {
             (false, _) => {
                 let first = self.opening();
+                if self.timing.sparing {
+                    return doubled(first, self.most_openings());
+                }
                 if self.attempt < self.most() { doubled(first, self.attempt) } else { first }
             }
             (true, Some(interval)) => interval,
@@ -275,16 +282,21 @@ impl Retransmission {
     /// Retransmissions in a row before the end.
     fn most(&self) -> u8 {
         match (self.proved, self.negotiated()) {
-            (false, None) => self.timing.opening_retries,
-            (false, Some(interval)) => (0..=self.timing.opening_retries)
-                .rfind(|&times| doubled(interval, times) <= PATIENCE)
-                .unwrap_or(0),
+            (false, _) if self.timing.sparing => 0,
+            (false, _) => self.most_openings(),
             (true, Some(interval)) => {
                 let patient = PATIENCE.as_micros().div_ceil(interval.as_micros().max(1));
                 self.timing.retries.max(u8::try_from(patient).unwrap_or(u8::MAX))
             }
             (true, None) => self.timing.retries.saturating_add(self.uncounted()),
         }
+    }
+
+    /// Copies of the first packet that a peer which has proved nothing may be sent.
+    fn most_openings(&self) -> u8 {
+        let most = self.timing.opening_retries;
+        let Some(interval) = self.negotiated() else { return most };
+        (0..=most).rfind(|&times| doubled(interval, times) <= PATIENCE).unwrap_or(0)
     }
 
     /// Doublings of the estimate that stay below the ceiling.

@@ -2,10 +2,10 @@
 
 mod trace;
 
-use tftp_core::{Failure, Instant, Options, Status};
+use tftp_core::{Failure, Instant, Options, Sender, Status, Timing};
 use trace::{
-    REQUEST, Trace, ack, at, blksize, blocks, data, error, file, oack, read, serve_read,
-    serve_write, windows_of, write,
+    Half, PEER, REQUEST, Trace, ack, at, blksize, blocks, data, error, file, oack, read,
+    serve_read, serve_write, timeout, windows_of, write,
 };
 
 #[test]
@@ -24,6 +24,31 @@ fn f36_f37_a_first_packet_that_nobody_answers_is_repeated_five_times_with_back_o
         }
         // One that has answered nothing is not sent an ERROR either.
         session.wakes(32_000).is_silent(32_000).is_over(Status::Failed(Failure::NoAnswer));
+    }
+}
+
+/// What many forged requests in one name draw.
+#[test]
+fn f36_a_sparing_server_repeats_its_first_packet_only_when_it_is_asked_again() {
+    let serve = |answer| {
+        let sender = Sender::reply(Instant::ZERO, PEER, answer, Some(3), Timing::SERVER.sparing());
+        Trace::new(Half::Sender(sender), b"all")
+    };
+    for (answer, first) in [
+        (Options::NONE, data(1, b"all")),
+        (blksize(8), oack("blksize=8")),
+        (timeout(2), oack("timeout=2")),
+    ] {
+        let mut session = serve(answer);
+        session.sends(0, &[&first]).wakes(32_000).is_silent(32_000);
+        session.is_over(Status::Failed(Failure::NoAnswer));
+
+        let mut session = serve(answer);
+        session.sends(0, &[&first]);
+        for asked in [100, 200, 300, 400] {
+            session.handle_repeated_request(asked).sends(asked, &[&first]);
+        }
+        session.gets(500, ack(u16::from(answer == Options::NONE)));
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod client;
 mod clock;
+mod observe;
 pub mod server;
 mod socket;
 pub mod storage;

@@ -8,7 +8,7 @@ use std::{
 
 use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Receive buffer of a listening socket: it holds the requests of a rack that is switched on.
 const LISTEN_BUFFER: usize = 4 * 1024 * 1024;
@@ -51,10 +51,23 @@ impl Listener {
         if address.is_ipv6() {
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
-        // The system grants what its limits allow; a smaller buffer still works.
-        let _ = socket.set_recv_buffer_size(LISTEN_BUFFER);
+        // An address that comes with its interface, after us at the start of the machine.
+        #[cfg(target_os = "linux")]
+        if address.is_ipv6() {
+            socket.set_freebind_v6(true)
+        } else {
+            socket.set_freebind_v4(true)
+        }?;
         socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into());
+        Self::adopt(socket.into())
+    }
+
+    /// Listens on a socket that is bound.
+    pub(crate) fn adopt(socket: std::net::UdpSocket) -> io::Result<Self> {
+        // The system grants what its limits allow; a smaller buffer still works.
+        let _ = SockRef::from(&socket).set_recv_buffer_size(LISTEN_BUFFER);
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let address = socket.local_addr()?;
         Ok(Self { socket, state, address })

@@ -8,10 +8,13 @@ use std::{io, net::SocketAddr};
 use mio::net::UdpSocket;
 use tftp_core::{
     Burst, ErrorCode, Ignored, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
-    Status, Transmit, Verdict,
+    Status, Transmit, UNKNOWN_TID, Verdict,
 };
 
-use crate::storage::{Sink, Source, trouble};
+use crate::{
+    observe::{Direction, Watch},
+    storage::{Sink, Source, trouble},
+};
 
 /// What a transfer moves.
 pub(crate) enum Content {
@@ -52,10 +55,14 @@ pub(crate) struct Transfer {
     half: Half,
     /// The encoded request, for a client to repeat; a server has none.
     request: Box<[u8]>,
+    /// Who sees the packets pass; nobody on a server.
+    watch: Option<Watch>,
     /// Trouble with the content, which has ended the transfer.
     content_error: Option<io::Error>,
     /// The latest datagram that the system would not send.
     send_error: Option<io::Error>,
+    /// The source had nothing to read yet.
+    starved: bool,
 }
 
 enum Half {
@@ -93,12 +100,25 @@ impl Transfer {
     }
 
     fn new(half: Half) -> Self {
-        Self { half, request: Box::default(), content_error: None, send_error: None }
+        Self {
+            half,
+            request: Box::default(),
+            watch: None,
+            content_error: None,
+            send_error: None,
+            starved: false,
+        }
     }
 
     /// The datagram that opens a client's transfer.
     pub(crate) fn with_request(mut self, datagram: &[u8]) -> Self {
         self.request = datagram.into();
+        self
+    }
+
+    /// Shows the packets to an observer.
+    pub(crate) fn with_watch(mut self, watch: Option<Watch>) -> Self {
+        self.watch = watch;
         self
     }
 
@@ -110,6 +130,9 @@ impl Transfer {
         from: SocketAddr,
         datagram: &'d [u8],
     ) -> (Verdict<'d>, Option<Box<dyn Sink>>) {
+        if let Some(watch) = &self.watch {
+            watch.saw(Direction::Received, from, datagram);
+        }
         let (machine, storing) = match &mut self.half {
             Half::Sending { machine, .. } => {
                 return (machine.handle_datagram(now, from, datagram), None);
@@ -202,17 +225,25 @@ impl Transfer {
             let peer = self.peer();
             let sent = match transmit {
                 None => return Pumped::Idle,
-                Some(Transmit::Request) => send(socket, peer, &self.request),
-                Some(Transmit::Packet(len)) => send(socket, peer, &scratch.small[..len]),
+                Some(Transmit::Request) => send(socket, peer, &self.request, self.watch.as_ref()),
+                Some(Transmit::Packet(len)) => {
+                    send(socket, peer, &scratch.small[..len], self.watch.as_ref())
+                }
                 Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, scratch),
             };
             match sent {
+                Ok(()) if std::mem::take(&mut self.starved) => return Pumped::Idle,
                 Ok(()) => {}
                 // A small packet that found the socket full is lost; its timer brings it back.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Blocked,
                 Err(error) => self.send_error = Some(error),
             }
         }
+    }
+
+    /// Tells a stranger that this is not the port it means.
+    pub(crate) fn send_stray(&self, socket: &UdpSocket, stranger: SocketAddr) -> io::Result<()> {
+        send(socket, stranger, UNKNOWN_TID, self.watch.as_ref())
     }
 
     /// Reads, frames, sends and commits as much of a burst as the buffers hold.
@@ -228,9 +259,22 @@ impl Transfer {
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
         source.forget_before(machine.acknowledged());
-        let content = &mut scratch.content[..burst.payload_len()];
-        match source.read_at(burst.offset(), content) {
-            Ok(read) if read == content.len() => {}
+        let read = loop {
+            let content = &mut scratch.content[..burst.payload_len()];
+            match source.read_at(burst.offset(), content) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // What is there of a window goes, and the rest when it comes.
+                    let Some(shorter) = burst.first(burst.packets() / 2) else {
+                        self.starved = true;
+                        return Ok(());
+                    };
+                    burst = shorter;
+                }
+                read => break read,
+            }
+        };
+        match read {
+            Ok(read) if read == burst.payload_len() => {}
             Ok(read) if source.size().is_none() => burst = burst.end_after(read),
             Ok(_) => {
                 self.content_failed(io::ErrorKind::UnexpectedEof.into());
@@ -246,7 +290,7 @@ impl Transfer {
         let mut trouble = Ok(());
         let mut sent = 0;
         for packet in burst.frame_content(&scratch.content, &mut scratch.framed) {
-            match send(socket, peer, packet) {
+            match send(socket, peer, packet, self.watch.as_ref()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     trouble = Err(error);
@@ -317,10 +361,20 @@ impl Transfer {
     }
 }
 
-fn send(socket: &UdpSocket, peer: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+fn send(
+    socket: &UdpSocket,
+    peer: SocketAddr,
+    datagram: &[u8],
+    watch: Option<&Watch>,
+) -> io::Result<()> {
     loop {
         match socket.send_to(datagram, peer) {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                if let Some(watch) = watch {
+                    watch.saw(Direction::Sent, peer, datagram);
+                }
+                return Ok(());
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

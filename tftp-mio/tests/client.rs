@@ -3,13 +3,13 @@
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use tftp_core::Timeout;
-use tftp_mio::client::{Client, Report, Settings, Sink, TransferError};
+use tftp_mio::client::{Client, Direction, Passing, Report, Settings, Sink, TransferError};
 
 /// Takes whatever comes.
 struct Nowhere;
@@ -74,6 +74,37 @@ fn one_local_port_serves_one_transfer_after_the_other() {
     get(&mut client, address, b"b", &settings).expect("the port of the first transfer");
     let from = peer.join().expect("the script was followed");
     assert_eq!(from.map(|from| from.port()), [port; 2]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_unreachable_port_ends_a_request_and_no_running_transfer() {
+    let (server, address) = server();
+    let mut client = Client::new().expect("a poll descriptor");
+    let (acknowledged, acknowledgements) = mpsc::channel();
+    client.observe(Some(Arc::new(move |packet: &Passing<'_>| {
+        if packet.direction == Direction::Sent && packet.datagram == b"\0\x04\0\x01" {
+            let _ = acknowledged.send(());
+        }
+    })));
+    let peer = thread::spawn(move || {
+        let (_, from) = receive(&server);
+        server.send_to(&[&[0, 3, 0, 1], &[b'x'; 512][..]].concat(), from).expect("loopback");
+        // Its ACK finds nobody, and the system tells the client so.
+        drop(server);
+        acknowledgements.recv_timeout(Duration::from_secs(20)).expect("an ACK");
+        let server = UdpSocket::bind(address).expect("the port of before");
+        server.send_to(b"\0\x03\0\x02", from).expect("loopback");
+        server
+    });
+    let settings = Settings { options: false, ..Settings::default() };
+    let report = get(&mut client, address, b"a", &settings).expect("a file");
+    assert_eq!(report.bytes, 512);
+
+    drop(peer.join().expect("the script was followed"));
+    let error = get(&mut client, address, b"a", &settings).expect_err("nobody there");
+    let TransferError::Network(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
 
 #[test]

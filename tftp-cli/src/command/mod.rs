@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Connect(Host),
     /// Fetch files.
     Get(Vec<Get>),
-    /// Send a file.
+    /// Send files.
     Put(Put),
     /// The transfer mode.
     Mode(Change<Mode>),
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Options(Change<bool>),
     /// Whether to use more words; without a value the other way round.
     Verbose(Option<bool>),
+    /// Whether to show packets as they pass; without a value the other way round.
+    Trace(Option<bool>),
     /// Show what is set.
     Status,
     /// Change the local folder; without one, to the home folder.
@@ -122,6 +124,7 @@ pub(crate) const ALL: &[&Spec] = &[
     &setting::RETRIES,
     &setting::OPTIONS,
     &setting::VERBOSE,
+    &setting::TRACE,
     &general::STATUS,
     &local::LCD,
     &local::LPWD,

@@ -103,6 +103,22 @@ pub(crate) const VERBOSE: Spec = Spec {
     },
 };
 
+pub(crate) const TRACE: Spec = Spec {
+    name: "trace",
+    aliases: &[],
+    usage: "trace [on|off]",
+    summary: "show packets as they pass, or stop it",
+    detail: "\
+One line each, on standard error: seconds since the transfer began, > for sent and < for received,
+the other end, type, block, size. --pcap FILE keeps them for Wireshark.",
+    parse: |words| {
+        Ok(Command::Trace(match change(words, on_or_off)? {
+            Change::Show => None,
+            Change::To(on) => Some(on),
+        }))
+    },
+};
+
 /// Reads no word as "show", and one as the new value.
 fn change<T, E: Into<Misuse>>(
     words: &[OsString],

@@ -26,13 +26,13 @@ pub(crate) enum Target {
     Path(PathBuf),
 }
 
-/// One file to send.
+/// Files to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Put {
-    /// Where it comes from.
-    pub(crate) from: Origin,
-    /// Its name on the server.
-    pub(crate) remote: Remote,
+    /// Where they come from: at least one, and each may have wildcards.
+    pub(crate) from: Vec<Origin>,
+    /// Where they go. A name that is empty, or ends in a slash, is completed by each file's own.
+    pub(crate) to: Remote,
 }
 
 /// Where a file to send comes from.
@@ -68,11 +68,14 @@ A name with blanks or backslashes goes in quotes: get 'boot\\x64\\wdsnbp.com'",
 pub(crate) const PUT: Spec = Spec {
     name: "put",
     aliases: &[],
-    usage: "put LOCAL [REMOTE]",
-    summary: "send a file",
+    usage: "put LOCAL [REMOTE]  or  put LOCAL... FOLDER/  or  put -a LOCAL...",
+    summary: "send a file, or several",
     detail: "\
 REMOTE is the last part of LOCAL unless given. It may name another server, as HOST:NAME, HOST:
-or a tftp:// URL; `help get` has the rules.
+or a tftp:// URL; `help get` has the rules. One that ends in / is a folder there: each file goes
+into it under its own name. With -a all words are LOCAL.
+LOCAL may have wildcards: put *.cfg backup/
+Nothing is sent unless all files can be read.
 LOCAL - is standard input, and needs a REMOTE; at the prompt it ends with Ctrl-D.",
     parse: parse_put,
 };
@@ -121,36 +124,64 @@ fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
 }
 
 fn parse_put(words: &[OsString]) -> Result<Command, Misuse> {
-    let (from, remote) = match words {
-        [] => return Err(missing("LOCAL")),
-        [from] => (from, None),
-        [from, remote] => (from, Some(remote)),
-        _ => return Err(Misuse::too_many()),
+    let (from, to) = match words {
+        [all, from @ ..] if all == "-a" => (from, None),
+        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option)),
+        [from] => (std::slice::from_ref(from), None),
+        [from @ .., to] => (from, Some(to)),
+        [] => (words, None),
     };
-    if looks_like_an_option(from) {
-        return Err(unknown_option(from));
-    }
-    if from.is_empty() {
-        return Err(Misuse("LOCAL is empty".to_owned()));
-    }
-    let from = if from == "-" { Origin::Stdin } else { Origin::Path(from.into()) };
-    let mut remote = match remote {
-        Some(remote) if remote.is_empty() => return Err(Misuse("REMOTE is empty".to_owned())),
-        Some(remote) => Remote::parse(remote.as_encoded_bytes())?,
+    let to = match to {
+        Some(to) if to.is_empty() => return Err(Misuse("REMOTE is empty".to_owned())),
+        Some(to) => Remote::parse(to.as_encoded_bytes())?,
         None => Remote { host: None, name: Vec::new(), mode: None },
     };
-    if remote.name.is_empty() {
-        remote.name = match &from {
-            Origin::Stdin => {
-                return Err(Misuse("standard input has no name; say REMOTE".to_owned()));
-            }
-            Origin::Path(path) => path
-                .file_name()
-                .map(|name| name.as_encoded_bytes().to_vec())
-                .ok_or_else(|| Misuse(format!("`{}` is not a file", show::os(path))))?,
-        };
+    if from.len() > 1 && !to.name.is_empty() && !to.is_folder() {
+        return Err(Misuse(format!(
+            "too many names, or `{}` is a folder and needs a / at its end; \
+             -a sends all under their own names, and a name with blanks goes in quotes",
+            show::name(&to.name)
+        )));
     }
-    Ok(Command::Put(Put { from, remote }))
+    let from = from.iter().map(|word| Origin::parse(word)).collect::<Result<Vec<_>, _>>()?;
+    let put = Put { from, to };
+    if put.from.is_empty() {
+        return Err(missing("LOCAL"));
+    }
+    for from in &put.from {
+        put.remote_of(from)?;
+    }
+    Ok(Command::Put(put))
+}
+
+impl Origin {
+    fn parse(word: &OsStr) -> Result<Self, Misuse> {
+        match word {
+            word if word.is_empty() => Err(Misuse("LOCAL is empty".to_owned())),
+            word if word == "-" => Ok(Self::Stdin),
+            word => Ok(Self::Path(word.into())),
+        }
+    }
+}
+
+impl Put {
+    /// What one of the files is called on the server.
+    ///
+    /// # Errors
+    /// When it has no name of its own where it needs one.
+    pub(crate) fn remote_of(&self, from: &Origin) -> Result<Remote, Misuse> {
+        let mut remote = self.to.clone();
+        if remote.name.is_empty() || remote.is_folder() {
+            let Origin::Path(path) = from else {
+                return Err(Misuse("standard input has no name; say REMOTE".to_owned()));
+            };
+            let name = path
+                .file_name()
+                .ok_or_else(|| Misuse(format!("`{}` is not a file", show::os(path))))?;
+            remote.name.extend(name.as_encoded_bytes());
+        }
+        Ok(remote)
+    }
 }
 
 fn missing(what: &str) -> Misuse {
@@ -193,22 +224,25 @@ mod tests {
         shown.collect()
     }
 
-    /// A `put` as `local > host:remote`.
-    fn put(line: &str) -> String {
+    /// Each file of a `put` as `local > host:remote`.
+    fn puts(line: &str) -> Vec<String> {
         let Command::Put(put) = command(line) else {
             panic!("{line}");
         };
-        let from = match &put.from {
-            Origin::Stdin => Path::new("STDIN"),
-            Origin::Path(path) => path,
-        };
-        let host = put.remote.host.map(|host| host.name + ":");
-        format!(
-            "{} > {}{}",
-            from.display(),
-            host.unwrap_or_default(),
-            put.remote.name.escape_ascii()
-        )
+        let shown = put.from.iter().map(|from| {
+            let remote = put.remote_of(from).unwrap();
+            let from = match from {
+                Origin::Stdin => Path::new("STDIN"),
+                Origin::Path(path) => path,
+            };
+            let host = remote.host.map(|host| host.name + ":").unwrap_or_default();
+            format!("{} > {host}{}", from.display(), remote.name.escape_ascii())
+        });
+        shown.collect()
+    }
+
+    fn put(line: &str) -> String {
+        puts(line).join(", ")
     }
 
     #[test]
@@ -250,6 +284,15 @@ mod tests {
     }
 
     #[test]
+    fn several_files_go_into_a_folder_or_under_their_own_names() {
+        assert_eq!(put("put a d/b up/"), "a > up/a, d/b > up/b");
+        assert_eq!(put("put a up/"), "a > up/a");
+        assert_eq!(put("put a b host:"), "a > host:a, b > host:b");
+        assert_eq!(put("put -a a b"), "a > a, b > b");
+        assert!(misuse("put a b c").contains("`c` is a folder"));
+    }
+
+    #[test]
     fn standard_input_needs_a_remote() {
         assert_eq!(put("put - b"), "STDIN > b");
         assert!(misuse("put -").contains("say REMOTE"));
@@ -258,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_put_without_a_file_is_refused() {
-        for line in ["put", "put ''", "put a ''", "put ..", "put -x", "put a b c"] {
+        for line in ["put", "put ''", "put a ''", "put ..", "put -x", "put a b c", "put -a"] {
             assert!(misuse(line).contains("usage: put"), "{line}");
         }
     }

@@ -8,16 +8,17 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use tftp_core::{
-    ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, UNKNOWN_TID,
-    Verdict,
+    ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, Verdict,
 };
 
 use super::{
     Canceller, Progress, Report, Settings, TransferError, error_of,
     lingering::{Lingerer, Lingering},
+    unreachable,
 };
 use crate::{
     clock::Clock,
+    observe::{Observer, Watch},
     socket::{DATAGRAM, bind_transfer, enlarge_receive_buffer},
     transfer::{Content, Pumped, Scratch, Transfer},
 };
@@ -35,6 +36,7 @@ pub(super) struct Attempt<'a> {
     pub(super) canceller: &'a Canceller,
     /// Earlier transfers, which still have their sockets.
     pub(super) lingering: &'a mut Lingering,
+    pub(super) observer: Option<&'a Observer>,
     pub(super) server: SocketAddr,
     pub(super) request: Request<'a>,
     pub(super) settings: &'a Settings,
@@ -70,6 +72,8 @@ struct Running {
     inbox: Box<[u8]>,
     /// What the server's ERROR said.
     peer_error: Option<Vec<u8>>,
+    /// What ICMP said of the request.
+    unreachable: Option<io::Error>,
 }
 
 impl Attempt<'_> {
@@ -88,12 +92,16 @@ impl Attempt<'_> {
         if matches!(content, Content::Sink(_)) {
             enlarge_receive_buffer(&socket).map_err(TransferError::Socket)?;
         }
+        unreachable::listen(&socket);
         let size = match &content {
             Content::Source(source) => source.size(),
             Content::Sink(_) => None,
         };
         let clock = Clock::start();
-        let transfer = self.open(clock.now(), content).with_request(&datagram[..len]);
+        let transfer = self
+            .open(clock.now(), content)
+            .with_request(&datagram[..len])
+            .with_watch(self.watch(&socket).map_err(TransferError::Socket)?);
         let mut running = Running {
             clock,
             socket,
@@ -101,6 +109,7 @@ impl Attempt<'_> {
             scratch: Scratch::new(),
             inbox: vec![0; DATAGRAM].into(),
             peer_error: None,
+            unreachable: None,
         };
         self.poll
             .registry()
@@ -134,6 +143,11 @@ impl Attempt<'_> {
         result
     }
 
+    fn watch(&self, socket: &UdpSocket) -> io::Result<Option<Watch>> {
+        let watch = |observer| Ok(Watch::new(observer, socket.local_addr()?, self.server));
+        self.observer.map(watch).transpose()
+    }
+
     fn open(&self, now: Instant, content: Content) -> Transfer {
         let (server, asked) = (self.server, self.request.options);
         let timing = Timing::CLIENT.with_retries(self.settings.retries);
@@ -159,7 +173,8 @@ impl Attempt<'_> {
             if running.is_settled() {
                 return Ok(());
             }
-            if let Some(error) = running.transfer.take_send_error()
+            let error = running.transfer.take_send_error().or_else(|| running.take_refusal());
+            if let Some(error) = error
                 && matches!(running.transfer.status(), Status::Opening)
             {
                 return Err(TransferError::Network(error));
@@ -191,8 +206,11 @@ impl Running {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    // ICMP told that a packet did not arrive. The timer decides what that means.
+                    // ICMP told that a packet did not arrive. The timer decides what that means,
+                    // unless it was the request.
                     tracing::debug!(%error, "receive failed");
+                    let peer = self.transfer.peer();
+                    self.unreachable = unreachable::heard(&self.socket, peer);
                     return;
                 }
             };
@@ -202,7 +220,7 @@ impl Running {
                 Verdict::Accepted => {}
                 Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
                 Verdict::Stray => {
-                    if let Err(error) = self.socket.send_to(UNKNOWN_TID, from) {
+                    if let Err(error) = self.transfer.send_stray(&self.socket, from) {
                         tracing::debug!(%from, %error, "an ERROR could not be sent");
                     }
                 }
@@ -223,6 +241,11 @@ impl Running {
         let now = self.clock.now();
         let (Pumped::Idle | Pumped::Blocked) =
             self.transfer.pump(now, &self.socket, &mut self.scratch);
+    }
+
+    /// That nothing listens where the request was sent to, if that has been said.
+    fn take_refusal(&mut self) -> Option<io::Error> {
+        self.unreachable.take_if(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
     fn expire(&mut self) {
@@ -278,6 +301,9 @@ impl Running {
         let Status::Failed(failure) = status else {
             return TransferError::TimedOut.into();
         };
+        if let (Failure::NoAnswer, Some(error)) = (failure, self.unreachable.take()) {
+            return TransferError::Network(error).into();
+        }
         let error = error_of(failure, self.peer_error.take());
         let content = self.transfer.into_content();
         Failed { error, opening: content.map(|content| (failure, content)) }

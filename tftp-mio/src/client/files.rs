@@ -27,7 +27,32 @@ impl Upload {
         if !found.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        Ok(Box::new(RegularFile::new(File::open(path)?)?))
+        let file = File::open(path)?;
+        Ok(Box::new(Steady { same: file.try_clone()?, file: RegularFile::new(file)? }))
+    }
+}
+
+/// A file that has to keep its size while it is sent: what arrives would otherwise be neither the
+/// old file nor the new one.
+struct Steady {
+    file: RegularFile,
+    same: File,
+}
+
+impl Source for Steady {
+    fn size(&self) -> Option<u64> {
+        self.file.size()
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(offset, buffer)?;
+        let size = self.file.size();
+        // Looked at before the last bytes leave, so that the other side does not take it for whole.
+        let ends = size.is_none_or(|size| offset.saturating_add(read as u64) >= size);
+        if read < buffer.len() || ends && Some(self.same.metadata()?.len()) != size {
+            return Err(io::Error::other("it changed its size while it was sent"));
+        }
+        Ok(read)
     }
 }
 
@@ -150,7 +175,23 @@ impl Sink for Device {
 mod tests {
     use std::{fs, io};
 
-    use super::Download;
+    use super::{Download, Upload};
+
+    #[test]
+    fn a_file_that_changes_its_size_while_it_is_sent_is_not_sent_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for changed in [&b"abc"[..], b"abcdef"] {
+            fs::write(&path, "abcd").unwrap();
+            let mut source = Upload::open(&path).unwrap();
+            let mut buffer = [0; 2];
+            assert_eq!(source.read_at(0, &mut buffer).unwrap(), 2);
+            fs::write(&path, changed).unwrap();
+            assert!(source.read_at(2, &mut buffer).is_err());
+        }
+        let mut source = Upload::open(&path).unwrap();
+        assert_eq!(source.read_at(2, &mut [0; 4]).unwrap(), 4);
+    }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {

@@ -15,9 +15,10 @@
 mod attempt;
 mod files;
 mod lingering;
+mod unreachable;
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     ops::RangeInclusive,
     sync::{
@@ -33,7 +34,10 @@ use tftp_core::{
     UnencodableRequest, WindowSize,
 };
 
-pub use crate::storage::{Sink, Source};
+pub use crate::{
+    observe::{Direction, Observer, Passing},
+    storage::{Sink, Source},
+};
 use crate::{
     storage::netascii::{NetasciiSink, NetasciiSource},
     transfer::Content,
@@ -136,7 +140,8 @@ pub enum TransferError {
     /// will give up by itself.
     #[error("no socket: {0}")]
     Socket(#[source] io::Error),
-    /// The system would not send the request.
+    /// The system would not send the request, or was told that it cannot arrive: with
+    /// `ConnectionRefused`, nothing listens there.
     #[error("network: {0}")]
     Network(#[source] io::Error),
     /// The transfer was cancelled; the server has been told.
@@ -160,6 +165,12 @@ impl Canceller {
         let _ = self.waker.wake();
     }
 
+    /// Has the transfer that is running look at its source again, which had
+    /// [nothing to read yet](Source::read_at).
+    pub fn wake(&self) {
+        let _ = self.waker.wake();
+    }
+
     fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
     }
@@ -170,11 +181,11 @@ impl Canceller {
 /// After a file has been received, a thread in the background repeats its last ACK for a moment if
 /// the server asks for it; dropping the client waits for that, half a second at most. However many
 /// transfers there were, that is one thread, and at most 64 of them are repeated at a time.
-#[derive(Debug)]
 pub struct Client {
     poll: Poll,
     canceller: Canceller,
     lingering: Lingering,
+    observer: Option<Observer>,
 }
 
 impl Client {
@@ -186,7 +197,14 @@ impl Client {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let canceller = Canceller { waker, cancelled: Arc::default() };
-        Ok(Self { poll, canceller, lingering: Lingering::default() })
+        Ok(Self { poll, canceller, lingering: Lingering::default(), observer: None })
+    }
+
+    /// Shows every packet of the transfers to come to `observer`, or to nobody.
+    ///
+    /// A thread in the background may show it the last packets of a transfer that is over.
+    pub fn observe(&mut self, observer: Option<Observer>) {
+        self.observer = observer;
     }
 
     /// A handle that ends this client's transfers.
@@ -265,6 +283,7 @@ impl Client {
                 poll: &mut self.poll,
                 canceller: &self.canceller,
                 lingering: &mut self.lingering,
+                observer: self.observer.as_ref(),
                 server,
                 request,
                 settings,
@@ -289,6 +308,12 @@ impl Client {
         };
         self.canceller.cancelled.store(false, Ordering::SeqCst);
         result
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("observed", &self.observer.is_some()).finish_non_exhaustive()
     }
 }
 

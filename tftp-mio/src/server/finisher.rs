@@ -29,20 +29,67 @@ pub(crate) struct Finished {
     pub(crate) result: io::Result<()>,
 }
 
-/// The loop's end of the thread. Dropped, it waits for the uploads that are being finished.
+/// The loop's end of the thread, which starts with the first upload. Dropped, it waits for the
+/// uploads that are being finished.
 pub(crate) struct Finisher {
-    /// Present until it is dropped.
-    jobs: Option<Sender<Job>>,
+    waker: Arc<Waker>,
+    thread: Option<Thread>,
+    /// Uploads whose results have not been taken.
+    outstanding: usize,
+}
+
+struct Thread {
+    jobs: Sender<Job>,
     results: Receiver<Finished>,
-    thread: Option<JoinHandle<()>>,
+    handle: JoinHandle<()>,
 }
 
 impl Finisher {
-    /// Starts the thread; it wakes the loop for every result.
-    pub(crate) fn start(waker: Arc<Waker>) -> io::Result<Self> {
+    /// The thread will wake the loop for every result.
+    pub(crate) fn new(waker: Arc<Waker>) -> Self {
+        Self { waker, thread: None, outstanding: 0 }
+    }
+
+    /// Finishes a sink; its result arrives later.
+    ///
+    /// # Errors
+    /// When there is no thread to do it.
+    pub(crate) fn finish(
+        &mut self,
+        session: usize,
+        serial: u64,
+        sink: Box<dyn Sink>,
+    ) -> io::Result<()> {
+        let thread = match &self.thread {
+            Some(thread) => thread,
+            None => self.thread.insert(Thread::start(Arc::clone(&self.waker))?),
+        };
+        let died = |_| io::Error::other("the thread that finishes uploads has died");
+        thread.jobs.send(Job { session, serial, sink }).map_err(died)?;
+        self.outstanding += 1;
+        Ok(())
+    }
+
+    /// Waits for the next result; `None` when there will be none.
+    pub(crate) fn wait(&mut self) -> Option<Finished> {
+        let thread = self.thread.as_ref().filter(|_| self.outstanding > 0)?;
+        self.outstanding -= 1;
+        thread.results.recv().ok()
+    }
+
+    /// The next result that is there.
+    pub(crate) fn poll(&mut self) -> Option<Finished> {
+        let finished = self.thread.as_ref()?.results.try_recv().ok()?;
+        self.outstanding -= 1;
+        Some(finished)
+    }
+}
+
+impl Thread {
+    fn start(waker: Arc<Waker>) -> io::Result<Self> {
         let (jobs, to_do) = channel::<Job>();
         let (done, results) = channel();
-        let thread = thread::Builder::new().name("tftpd-sync".into()).spawn(move || {
+        let handle = thread::Builder::new().name("tftpd-sync".into()).spawn(move || {
             for Job { session, serial, sink } in to_do {
                 let result = sink.finish();
                 // Nobody listens any more while the server stops; the file is stored all the same.
@@ -52,36 +99,17 @@ impl Finisher {
                 }
             }
         })?;
-        Ok(Self { jobs: Some(jobs), results, thread: Some(thread) })
-    }
-
-    /// Finishes a sink; its result arrives later.
-    pub(crate) fn finish(&self, session: usize, serial: u64, sink: Box<dyn Sink>) {
-        if let Some(jobs) = &self.jobs
-            && jobs.send(Job { session, serial, sink }).is_err()
-        {
-            tracing::error!("the thread that finishes uploads has died");
-        }
-    }
-
-    /// Waits for the next result; `None` when there will be none.
-    pub(crate) fn wait(&self) -> Option<Finished> {
-        self.results.recv().ok()
-    }
-
-    /// The next result that is there.
-    pub(crate) fn poll(&self) -> Option<Finished> {
-        self.results.try_recv().ok()
+        Ok(Self { jobs, results, handle })
     }
 }
 
 impl Drop for Finisher {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that finishes uploads has panicked");
+        if let Some(Thread { jobs, handle, .. }) = self.thread.take() {
+            drop(jobs);
+            if handle.join().is_err() {
+                tracing::error!("the thread that finishes uploads has panicked");
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod judge;
 mod limits;
 mod own_addresses;
 mod ports;
+mod pulse;
 mod reception;
 mod report;
 mod session;
@@ -29,7 +30,7 @@ mod worker;
 
 use std::{
     io,
-    net::{Ipv6Addr, SocketAddr},
+    net::{Ipv6Addr, SocketAddr, UdpSocket},
     ops::RangeInclusive,
     sync::{
         Arc,
@@ -41,13 +42,18 @@ use std::{
 use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
-use crate::{socket::Listener, storage::Storage};
+use crate::{
+    socket::{Listener, is_local},
+    storage::Storage,
+};
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 pub use judge::explain;
 use limits::Admission;
 pub use limits::Capacity;
 use own_addresses::OwnAddresses;
+pub use pulse::Pulse;
+use pulse::Rounds;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -126,19 +132,43 @@ impl Server {
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
     pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let stopper = Stopper { waker, requests: Arc::default() };
         let listeners = config
             .listen
             .iter()
             .map(|&address| {
                 Listener::bind(address).map_err(|source| BindError::Listen { address, source })
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<_, _>>()?;
+        Self::new(listeners, config, storage)
+    }
+
+    /// Takes requests on sockets that somebody else has bound, and not on [`Config::listen`].
+    ///
+    /// # Errors
+    /// When one of them cannot be used, or the system is out of descriptors.
+    pub fn adopt(
+        sockets: Vec<UdpSocket>,
+        config: &Config,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, BindError> {
+        let listeners = sockets.into_iter().map(Listener::adopt).collect::<io::Result<_>>()?;
+        Self::new(listeners, config, storage)
+    }
+
+    fn new(
+        listeners: Vec<Listener>,
+        config: &Config,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, BindError> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let stopper = Stopper { waker, requests: Arc::default(), rounds: Rounds::default() };
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
         let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        for address in addresses.iter().filter(|address| !is_local(**address)) {
+            tracing::warn!("no interface of this machine has {} yet", address.ip());
+        }
         let counters = Arc::<Counters>::default();
         let most = limits::most_transfers(config.ports.len());
         let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
@@ -156,6 +186,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// Tells from another thread whether the poll loop goes round.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(self.stopper())
     }
 
     /// What the server has done so far, for metrics; it goes on counting.
@@ -177,6 +212,7 @@ impl Server {
 pub struct Stopper {
     waker: Arc<Waker>,
     requests: Arc<AtomicU8>,
+    rounds: Rounds,
 }
 
 impl Stopper {
@@ -189,8 +225,13 @@ impl Stopper {
         let _ = self.requests.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
             Some(count.saturating_add(1))
         });
+        self.wake();
+    }
+
+    /// Has the loop go round once.
+    fn wake(&self) {
         if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake the server to stop it");
+            tracing::error!(%error, "cannot wake the server");
         }
     }
 

@@ -175,8 +175,7 @@ impl Reception {
         content: Content,
         place: &Place,
     ) -> Transfer {
-        let timing =
-            if place.repeats() { self.timing } else { self.timing.with_opening_retries(0) };
+        let timing = if place.repeats() { self.timing } else { self.timing.sparing() };
         match content {
             Content::Source(source) => {
                 let machine = Sender::reply(now, arrival.from, options, source.size(), timing);

@@ -74,8 +74,8 @@ impl Sessions {
         waker: Arc<Waker>,
         admission: Arc<Admission>,
         own: Arc<OwnAddresses>,
-    ) -> io::Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             registry,
             ports,
             slots: Slab::new(),
@@ -86,11 +86,11 @@ impl Sessions {
             own,
             timers: Timers::default(),
             backlog: VecDeque::new(),
-            finisher: Finisher::start(waker)?,
+            finisher: Finisher::new(waker),
             serial: 0,
             scratch: Scratch::new(),
             inbox: vec![0; DATAGRAM].into(),
-        })
+        }
     }
 
     pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u64) -> Known {
@@ -206,8 +206,10 @@ impl Sessions {
             match session.socket.recv_from(&mut self.inbox) {
                 Ok((len, from)) => {
                     let whole = deliver(now, session, from, &self.inbox[..len], &self.own);
-                    if let Some(sink) = whole {
-                        self.finisher.finish(key, session.serial, sink);
+                    if let Some(sink) = whole
+                        && let Err(error) = self.finisher.finish(key, session.serial, sink)
+                    {
+                        session.transfer.finished(Err(error));
                     }
                     self.carry_on(now, key);
                 }

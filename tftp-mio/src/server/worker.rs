@@ -52,7 +52,7 @@ impl Worker {
             stopper.waker(),
             admission,
             Arc::clone(&own),
-        )?;
+        );
         Ok(Self {
             poll,
             clock: Clock::start(),
@@ -77,6 +77,7 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
+            self.stopper.rounds.count();
             let now = self.clock.now();
             for event in &events {
                 let token = event.token();

@@ -13,8 +13,8 @@ use cap_std::{
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy, draft::is_temporary, name,
-    trouble, upload::Upload,
+    Denied, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy, draft::is_temporary,
+    lookup::Lookup, name, trouble, upload::Upload,
 };
 
 /// A folder that is served.
@@ -26,6 +26,7 @@ use super::{
 pub struct Folder {
     root: Dir,
     uploads: Uploads,
+    names: Names,
 }
 
 const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
@@ -41,26 +42,14 @@ impl Folder {
     /// When it cannot be opened or is no folder.
     pub fn open(root: &Path, uploads: impl Into<Uploads>) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(root, ambient_authority())?;
-        Ok(Self { root, uploads: uploads.into() })
+        Ok(Self { root, uploads: uploads.into(), names: Names::default() })
     }
 
-    /// Whether this process may reach what is in the folder: worth asking once it has given rights
-    /// up.
-    ///
-    /// # Errors
-    /// When it may not.
-    pub fn reach(&self) -> io::Result<()> {
-        self.root.metadata(".").map(drop)
-    }
-
-    /// Where an upload goes: through a link to what it stands for, which must be inside as well.
-    fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
-        match self.root.symlink_metadata(&path) {
-            Ok(found) if found.is_symlink() => {
-                self.root.canonicalize(&path).map_err(|error| denied(&error))
-            }
-            _ => Ok(path),
-        }
+    /// Finds files by more than their plain names.
+    #[must_use]
+    pub fn with_names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
     }
 
     /// Removes what uploads left that a crash of a server cut off. Only on systems where files
@@ -72,8 +61,68 @@ impl Folder {
         Ok(Sweep::new(self.root.try_clone()?))
     }
 
-    fn open_regular(&self, name: &[u8]) -> Result<RegularFile, Denied> {
-        let path = name::to_path(name).ok_or(NO_FILE)?;
+    /// Where an upload goes: into the folder where the name would be looked for first.
+    fn path_to_write(&self, wanted: &Wanted<'_>) -> Result<PathBuf, Denied> {
+        let path = name::to_path(wanted.name).ok_or(NO_FILE)?;
+        let lookup = Lookup::new(&self.root, &self.names, wanted);
+        let base = lookup.bases(&path).into_iter().next().unwrap_or_default();
+        let path = if self.names.ignore_case {
+            lookup.as_spelled(&base, &path).map_err(|error| denied(&error))?
+        } else {
+            base.join(path)
+        };
+        let path = self.target(path)?;
+        let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+        wanted.note(format_args!("file \"{shown}\" is to be written"));
+        if lookup.is_anothers(&path) { Err(NOT_ALLOWED) } else { Ok(path) }
+    }
+
+    /// The same through a link to what it stands for, which must be inside as well.
+    fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
+        match self.root.symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => {
+                self.root.canonicalize(&path).map_err(|error| denied(&error))
+            }
+            _ => Ok(path),
+        }
+    }
+
+    /// Opens the file that a path leads to, in one of the folders where it is looked for.
+    fn open_anywhere(&self, wanted: &Wanted<'_>, path: &Path) -> Result<RegularFile, Denied> {
+        let lookup = Lookup::new(&self.root, &self.names, wanted);
+        for base in lookup.bases(path) {
+            let exact = self.open_one(&lookup, wanted, &base.join(path));
+            let found = match exact {
+                Err(refusal) if refusal == NOT_FOUND && self.names.ignore_case => {
+                    let path = lookup.as_spelled(&base, path).map_err(|error| denied(&error))?;
+                    self.open_one(&lookup, wanted, &path)
+                }
+                found => found,
+            };
+            match found {
+                Err(refusal) if refusal == NOT_FOUND => {}
+                found => return found,
+            }
+        }
+        Err(NOT_FOUND)
+    }
+
+    fn open_one(
+        &self,
+        lookup: &Lookup<'_>,
+        wanted: &Wanted<'_>,
+        path: &Path,
+    ) -> Result<RegularFile, Denied> {
+        let found = if lookup.is_anothers(path) { Err(NOT_FOUND) } else { self.open_regular(path) };
+        let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+        match &found {
+            Ok(file) => wanted.note(format_args!("file \"{shown}\": {} bytes", file.size)),
+            Err(refusal) => wanted.note(format_args!("file \"{shown}\": {refusal}")),
+        }
+        found
+    }
+
+    fn open_regular(&self, path: &Path) -> Result<RegularFile, Denied> {
         // Without one it ends in `..`, which is a folder wherever that leads.
         let file_name = path.file_name().ok_or(NO_FILE)?;
         if is_temporary(file_name) {
@@ -81,11 +130,11 @@ impl Folder {
         }
         // Asked before the file is opened, because opening a device may already do something; and
         // once more of what was opened, because it may have been replaced in between.
-        let found = self.root.metadata(&path).map_err(|error| denied(&error))?;
+        let found = self.root.metadata(path).map_err(|error| denied(&error))?;
         if !found.is_file() {
             return Err(NO_FILE);
         }
-        let file = self.root.open_with(&path, &reading()).map_err(|error| denied(&error))?;
+        let file = self.root.open_with(path, &reading()).map_err(|error| denied(&error))?;
         let opened = file.metadata().map_err(|error| denied(&error))?;
         if !opened.is_file() {
             return Err(NO_FILE);
@@ -96,9 +145,9 @@ impl Folder {
 
 impl Storage for Folder {
     fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
-        let padded = self.open_regular(wanted.name);
-        let file = match (padded, name::without_rom_padding(wanted.name)) {
-            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => self.open_regular(shorter)?,
+        let open = |name| self.open_anywhere(wanted, &name::to_path(name).ok_or(NO_FILE)?);
+        let file = match (open(wanted.name), name::without_rom_padding(wanted.name)) {
+            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => open(shorter)?,
             (found, _) => found?,
         };
         Ok(Box::new(file))
@@ -111,7 +160,7 @@ impl Storage for Folder {
                 "uploads are off: the server was started without --write create or overwrite",
             ));
         }
-        let path = self.target(name::to_path(wanted.name).ok_or(NO_FILE)?)?;
+        let path = self.path_to_write(wanted)?;
         let (Some(parent), Some(file_name)) = (path.parent(), path.file_name()) else {
             return Err(NO_FILE);
         };

@@ -4,8 +4,11 @@
 //! comes with. A [`Source`] is one file being read, a [`Sink`] one being written; the client uses
 //! the same two for local files.
 
+mod client;
 mod draft;
 mod folder;
+mod lookup;
+mod map;
 mod name;
 pub(crate) mod netascii;
 mod room;
@@ -17,8 +20,11 @@ use std::{borrow::Cow, io};
 
 use tftp_core::ErrorCode;
 
+pub use client::{ClientFolders, NoClientFolders};
 pub use folder::Folder;
 pub(crate) use folder::RegularFile;
+pub use lookup::Names;
+pub use map::{Map, MapFaults, Mapped, SharedMap};
 pub use sweep::Sweep;
 pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
@@ -71,7 +77,9 @@ pub trait Source: Send {
     /// the buffer holds only at the end.
     ///
     /// # Errors
-    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer.
+    /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer. With
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) it is not: they are asked for again, the client
+    /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake).
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// The peer has everything before `offset`: it is never read again, and a source that cannot

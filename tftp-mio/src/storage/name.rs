@@ -27,6 +27,33 @@ pub(crate) fn without_rom_padding(name: &[u8]) -> Option<&[u8]> {
     name.strip_suffix(&[0xFF])
 }
 
+/// The same name without any byte 0xFF at its end.
+pub(crate) fn without_all_rom_padding(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|&byte| byte != 0xFF).map_or(0, |last| last + 1);
+    &name[..end]
+}
+
+/// A name in the one form that stands for all of its spellings: `boot/x` for `//boot\.\a\..\x`
+/// with whatever padding. One that names a folder by its form still does. `None` for a name that
+/// leads out of the root.
+pub(crate) fn plain(name: &[u8]) -> Option<Vec<u8>> {
+    let is_slash = |&byte: &u8| matches!(byte, b'/' | b'\\');
+    let mut steps: Vec<&[u8]> = Vec::new();
+    let mut names_folder = false;
+    for step in without_all_rom_padding(name).split(is_slash) {
+        names_folder = matches!(step, b"" | b"." | b"..");
+        match step {
+            b"" | b"." => {}
+            b".." => {
+                steps.pop()?;
+            }
+            step => steps.push(step),
+        }
+    }
+    let end: &[u8] = if names_folder { b"/" } else { b"" };
+    Some([&steps.join(&b'/'), end].concat())
+}
+
 /// Names are bytes where the system's are.
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "on other systems not every name can be a path")]
@@ -62,6 +89,23 @@ mod tests {
     #[test]
     fn steps_upwards_are_left_to_the_kernel() {
         assert_eq!(to_path(b"a/../../b"), Some(PathBuf::from("a/../../b")));
+    }
+
+    #[test]
+    fn all_spellings_of_a_name_have_one_plain_form() {
+        for name in ["a/b", "/a/b", "\\a\\b", "./a//./b", "a/x/../b", "/x/../a/b"] {
+            assert_eq!(plain(name.as_bytes()).as_deref(), Some(&b"a/b"[..]), "{name}");
+        }
+        assert_eq!(plain(b"a/b\xFF\xFF").as_deref(), Some(&b"a/b"[..]));
+        for (name, form) in
+            [("a/", "a/"), ("a/.", "a/"), ("a/b/..", "a/"), ("/", "/"), ("a/..", "/")]
+        {
+            assert_eq!(plain(name.as_bytes()).as_deref(), Some(form.as_bytes()), "{name}");
+            assert_eq!(to_path(form.as_bytes()), None);
+        }
+        for name in ["..", "../a", "a/../../b", "\\..\\a"] {
+            assert_eq!(plain(name.as_bytes()), None, "{name}");
+        }
     }
 
     #[test]

@@ -47,8 +47,9 @@ impl NetasciiSource {
         while written < buffer.len() {
             if self.ahead.is_empty() {
                 self.ahead.resize(READ, 0);
-                let read = self.source.read_at(self.here.local, &mut self.ahead)?;
-                self.ahead.truncate(read);
+                let read = self.source.read_at(self.here.local, &mut self.ahead);
+                self.ahead.truncate(read.as_ref().map_or(0, |&read| read));
+                read?;
             }
             let step = self.here.encoder.encode(&self.ahead, &mut buffer[written..]);
             if step.written == 0 {

@@ -9,6 +9,7 @@ mod access;
 mod addresses;
 mod config;
 mod confinement;
+mod hostile;
 mod large;
 mod limits;
 mod log;

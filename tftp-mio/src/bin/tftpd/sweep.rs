@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tftp_mio::storage::{Folder, Sweep};
+use tftp_mio::storage::Sweep;
 
 /// How long the first request may have to wait for it.
 const AT_ONCE: Duration = Duration::from_millis(200);
@@ -13,22 +13,17 @@ const AT_ONCE: Duration = Duration::from_millis(200);
 /// How long it may take beside the first transfers.
 const ALONGSIDE: Duration = Duration::from_mins(1);
 
-/// Sweeps the folder; what takes longer is left to a thread.
-pub(crate) fn start(folder: &Folder) {
-    let begun = folder.sweep().and_then(|mut sweep| {
-        if sweep.run(Instant::now() + AT_ONCE) {
-            tell(&sweep, true);
-            return Ok(());
-        }
-        let thread = thread::Builder::new().name("tftpd-sweep".into());
-        let go_on = move || {
-            let done = sweep.run(Instant::now() + ALONGSIDE);
-            tell(&sweep, done);
-        };
-        thread.spawn(go_on).map(drop)
+/// Sweeps; what takes longer is left to a thread.
+pub(crate) fn start(mut sweep: Sweep) {
+    if sweep.run(Instant::now() + AT_ONCE) {
+        return tell(&sweep, true);
+    }
+    let thread = thread::Builder::new().name("tftpd-sweep".into()).spawn(move || {
+        let done = sweep.run(Instant::now() + ALONGSIDE);
+        tell(&sweep, done);
     });
-    if let Err(error) = begun {
-        tracing::warn!(%error, "cannot search for what a crash may have left of uploads");
+    if let Err(error) = thread {
+        tracing::warn!(%error, "no thread to search for what a crash may have left of uploads");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Systems where nothing of this is known.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
-use super::{CannotConfine, Need};
+use super::{CannotConfine, Needs};
 
 /// Cannot be had here.
 pub(super) enum Identity {}
@@ -11,6 +11,7 @@ impl Identity {
     pub(super) fn find(
         user: Option<&str>,
         group: Option<&str>,
+        _: &Path,
     ) -> Result<Option<Self>, CannotConfine> {
         match user.or(group) {
             None => Ok(None),
@@ -49,7 +50,7 @@ pub(super) struct Sandbox;
 
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere they may fail")]
 impl Sandbox {
-    pub(super) fn prepare(_: &[Need]) -> Result<Self, CannotConfine> {
+    pub(super) fn prepare(_: &Needs) -> Result<Self, CannotConfine> {
         Ok(Self)
     }
 

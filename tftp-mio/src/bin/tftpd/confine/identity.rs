@@ -1,12 +1,20 @@
 //! Whose rights the process has.
 
-use std::{ffi::CString, fmt};
+use std::{
+    ffi::CString,
+    fmt,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use nix::unistd::{
     Gid, Group, Uid, User, getgrouplist, getresgid, getresuid, seteuid, setgroups, setresgid,
     setresuid, setuid,
 };
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+use rustix::{
+    fs::{Access, AtFlags, Mode, OFlags, accessat, open},
+    thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs},
+};
 
 use super::CannotConfine;
 
@@ -19,6 +27,14 @@ pub(super) struct Identity {
     /// All of them.
     groups: Vec<Gid>,
     name: String,
+    root: Root,
+}
+
+/// The folder that is served, which must be within reach.
+#[derive(Debug)]
+struct Root {
+    path: PathBuf,
+    handle: OwnedFd,
 }
 
 impl Identity {
@@ -26,15 +42,13 @@ impl Identity {
     pub(super) fn find(
         user: Option<&str>,
         group: Option<&str>,
+        root: &Path,
     ) -> Result<Option<Self>, CannotConfine> {
         let group = group.map(find_group).transpose()?;
         let Some(name) = user else {
-            return Ok(group.map(|group| Self {
-                user: None,
-                group,
-                groups: vec![group],
-                name: format!("a member of group {group}"),
-            }));
+            let Some(group) = group else { return Ok(None) };
+            let (groups, name) = (vec![group], format!("a member of group {group}"));
+            return Ok(Some(Self { user: None, group, groups, name, root: Root::open(root)? }));
         };
         let account = look_up(name, User::from_name, |number| User::from_uid(number.into()))?;
         let (uid, group, groups) = match (account, name.parse::<u32>()) {
@@ -48,7 +62,8 @@ impl Identity {
             }
             (None, Err(_)) => return Err(CannotConfine::NoUser(name.into())),
         };
-        Ok(Some(Self { user: Some(uid), group, groups, name: format!("user {name}") }))
+        let (user, name) = (Some(uid), format!("user {name}"));
+        Ok(Some(Self { user, group, groups, name, root: Root::open(root)? }))
     }
 
     /// Becomes it for good: none of the old rights are left, and none can be had back.
@@ -60,10 +75,16 @@ impl Identity {
         if !self.is_current() {
             return Err(CannotConfine::NotForGood);
         }
-        match self.user {
-            Some(user) if !user.is_root() => drop_what_is_left(),
-            _ => Ok(()),
+        if self.user.is_some_and(|user| !user.is_root()) {
+            drop_what_is_left()?;
         }
+        accessat(&self.root.handle, ".", Access::EXEC_OK, AtFlags::EACCESS).map_err(|errno| {
+            CannotConfine::Root {
+                root: self.root.path.clone(),
+                whom: self.to_string(),
+                source: errno.into(),
+            }
+        })
     }
 
     fn switch(&self) -> nix::Result<()> {
@@ -81,6 +102,15 @@ impl Identity {
         let user = self.user.unwrap_or(Uid::current());
         getresuid().is_ok_and(|ids| [ids.real, ids.effective, ids.saved] == [user; 3])
             && getresgid().is_ok_and(|ids| [ids.real, ids.effective, ids.saved] == [self.group; 3])
+    }
+}
+
+impl Root {
+    fn open(path: &Path) -> Result<Self, CannotConfine> {
+        match open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(handle) => Ok(Self { path: path.into(), handle }),
+            Err(errno) => Err(CannotConfine::Folder { folder: path.into(), source: errno.into() }),
+        }
     }
 }
 

@@ -27,20 +27,19 @@ use sandbox::Sandbox;
 
 use crate::options;
 
-/// A folder that the process needs, with all beneath it.
+/// The folders that the process needs, each with all beneath it.
 #[derive(Clone, Debug)]
-pub(crate) struct Need {
-    pub(crate) folder: PathBuf,
-    pub(crate) purpose: Purpose,
-}
-
-/// What a folder is needed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To read what is there: files that are served, or a configuration.
-    Read,
-    /// To serve files, and to take uploads.
-    Store,
+pub(crate) struct Needs {
+    /// The one that is served.
+    pub(crate) root: PathBuf,
+    /// Uploads are taken there.
+    pub(crate) uploads: bool,
+    /// Others, where files are only read: a configuration.
+    pub(crate) read: Vec<PathBuf>,
+    /// Where a file is opened anew, or created, to append to it: a log that was rotated.
+    pub(crate) append: Vec<PathBuf>,
+    /// Where a file is removed at the end.
+    pub(crate) remove: Vec<PathBuf>,
 }
 
 /// All that is to be given up, looked up and opened while everything may be.
@@ -80,12 +79,29 @@ pub(crate) enum CannotConfine {
         /// What the system said.
         source: io::Error,
     },
+    /// What is to be served is out of reach then.
+    #[error("{whom} cannot enter {}: {source}", root.display())]
+    Root {
+        /// The folder that is served.
+        root: PathBuf,
+        /// The user or the group.
+        whom: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Transfers would find no port then.
     #[error("transfer port {0} takes the rights of root, which --user gives up: see --ports")]
     Ports(u16),
     /// The system refused.
     #[error("cannot confine the process: {0}; --no-sandbox does without")]
     Sandbox(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl CannotConfine {
+    /// Whether the options name what does not exist.
+    pub(crate) fn is_misuse(&self) -> bool {
+        matches!(self, Self::NoUser(_) | Self::NoGroup(_) | Self::GroupUnknown(_))
+    }
 }
 
 impl Confinement {
@@ -95,9 +111,10 @@ impl Confinement {
     /// When the user or the group is unknown, or a folder cannot be opened.
     pub(crate) fn prepare(
         options: &options::Confinement,
-        needs: &[Need],
+        needs: &Needs,
     ) -> Result<Self, CannotConfine> {
-        let identity = Identity::find(options.user.as_deref(), options.group.as_deref())?;
+        let (user, group) = (options.user.as_deref(), options.group.as_deref());
+        let identity = Identity::find(user, group, &needs.root)?;
         let sandbox = if options.no_sandbox { None } else { Some(Sandbox::prepare(needs)?) };
         Ok(Self { identity, sandbox })
     }

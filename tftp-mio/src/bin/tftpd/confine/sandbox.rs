@@ -12,7 +12,7 @@ use landlock::{
     make_bitflags,
 };
 
-use super::{CannotConfine, Need, Purpose};
+use super::{CannotConfine, Needs};
 
 /// The newest rules that this program was tried with. Older kernels enforce what they know.
 const RULES: ABI = ABI::V7;
@@ -22,7 +22,7 @@ pub(super) struct Sandbox(RulesetCreated);
 
 impl Sandbox {
     /// Opens the folders.
-    pub(super) fn prepare(needs: &[Need]) -> Result<Self, CannotConfine> {
+    pub(super) fn prepare(needs: &Needs) -> Result<Self, CannotConfine> {
         // What is handled is forbidden, unless a rule allows it. UDP is not among it.
         let mut ruleset = Ruleset::default()
             .handle_access(AccessFs::from_all(RULES))
@@ -30,9 +30,8 @@ impl Sandbox {
             .and_then(|ruleset| ruleset.scope(scope()))
             .and_then(Ruleset::create)
             .map_err(refused)?;
-        for need in needs {
-            let folder = open(&need.folder)?;
-            let rule = PathBeneath::new(folder, rights(need.purpose));
+        for (folder, rights) in rights(needs) {
+            let rule = PathBeneath::new(open(folder)?, rights);
             ruleset = ruleset.add_rule(rule).map_err(refused)?;
         }
         Ok(Self(ruleset))
@@ -64,13 +63,17 @@ fn scope() -> BitFlags<Scope> {
     }
 }
 
-/// What may be done beneath a folder. Nothing may be run.
-fn rights(purpose: Purpose) -> BitFlags<AccessFs> {
+/// What may be done beneath which folder. Nothing may be run.
+fn rights(needs: &Needs) -> impl Iterator<Item = (&Path, BitFlags<AccessFs>)> {
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
-    match purpose {
-        Purpose::Read => read,
-        Purpose::Store => read | make_bitflags!(AccessFs::{WriteFile | MakeReg | RemoveFile}),
-    }
+    let append = make_bitflags!(AccessFs::{WriteFile | MakeReg});
+    let remove = make_bitflags!(AccessFs::{RemoveFile});
+    let served = if needs.uploads { read | append | remove } else { read };
+    let each = [(&needs.read, read), (&needs.append, append), (&needs.remove, remove)];
+    let others = each
+        .into_iter()
+        .flat_map(|(folders, rights)| folders.iter().map(move |folder| (&**folder, rights)));
+    std::iter::once((&*needs.root, served)).chain(others)
 }
 
 fn open(folder: &Path) -> Result<PathFd, CannotConfine> {

@@ -24,6 +24,8 @@ const COMMAND_LINE_ONLY: [&str; 2] = ["config", "check"];
 pub(super) struct Entry {
     /// The option.
     pub(super) id: String,
+    /// Where it stands, counted from 1.
+    pub(super) line: usize,
     /// The words of a command line that say the same.
     pub(super) words: Vec<OsString>,
 }
@@ -113,7 +115,7 @@ impl Reader<'_> {
         }
         let words = match value.get_ref() {
             DeValue::Array(_) if !matches!(arg.get_action(), ArgAction::Append) => {
-                self.fault(span, format!("`{key}` takes one value, not a list"));
+                self.fault(span.clone(), format!("`{key}` takes one value, not a list"));
                 Vec::new()
             }
             DeValue::Array(list) => {
@@ -121,7 +123,7 @@ impl Reader<'_> {
             }
             _ => self.words(arg, value).unwrap_or_default(),
         };
-        Some(Entry { id: arg.get_id().to_string(), words })
+        Some(Entry { id: arg.get_id().to_string(), line: self.line(span.start), words })
     }
 
     /// The words that stand for one value, once the command line has taken them.
@@ -158,14 +160,17 @@ impl Reader<'_> {
     }
 
     fn fault(&mut self, at: Range<usize>, what: String) {
-        let before = self.content.get(..at.start).unwrap_or(self.content);
-        let line = 1 + before.matches('\n').count();
-        self.faults.push(Fault { line: Some(line), what });
+        self.faults.push(Fault { line: Some(self.line(at.start)), what });
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.content.get(..at).unwrap_or(self.content);
+        1 + before.matches('\n').count()
     }
 }
 
 /// The key of an option: its long name, or that of its place.
-fn key_of(arg: &Arg) -> &str {
+pub(super) fn key_of(arg: &Arg) -> &str {
     arg.get_long().unwrap_or(arg.get_id().as_str())
 }
 

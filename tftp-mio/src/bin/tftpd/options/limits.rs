@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use tftp_mio::server::{Access, Capacity, Config, Network};
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
     /// Transfers at a time [default: as many as ports and descriptors allow]

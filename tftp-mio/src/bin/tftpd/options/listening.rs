@@ -6,7 +6,7 @@ use tftp_mio::server::Config;
 
 use super::value;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Listening")]
 pub(crate) struct Listening {
     // As a doc comment, rustdoc would take `[v6]` for a link.

@@ -12,22 +12,24 @@ mod listening;
 mod log;
 mod negotiation;
 mod service;
+mod settings;
 mod storage;
 mod value;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, parser::ValueSource};
 use tftp_mio::server::Config;
 
 pub(crate) use confinement::Confinement;
 pub(crate) use file::Faults;
-pub(crate) use log::Log;
+pub(crate) use log::{Form, Log};
 pub(crate) use service::Service;
+pub(crate) use settings::Settings;
 pub(crate) use storage::Files;
 
 /// TFTP server: serves the files of one folder.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "tftpd", version, after_help = EXAMPLES)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -90,25 +92,25 @@ impl CommandLine {
     ///
     /// # Errors
     /// When they make no sense, or the file cannot be read.
-    pub(crate) fn read(&self) -> Result<Options, Misuse> {
+    pub(crate) fn read(&self) -> Result<Settings, Misuse> {
         let mut command = Options::command();
         let matches = command.try_get_matches_from_mut(&self.0)?;
-        let Some(path) = matches.get_one::<PathBuf>("config") else {
-            return Ok(Options::from_arg_matches(&matches)?);
+        let path = matches.get_one::<PathBuf>("config").map(PathBuf::as_path);
+        let mut entries = match path {
+            Some(path) => file::read(path, &Options::command())?,
+            None => Vec::new(),
         };
-        let entries = file::read(path, &command)?;
-        let from_file = entries
-            .into_iter()
-            .filter(|entry| !is_given(&matches, &entry.id))
-            .flat_map(|entry| entry.words);
+        entries.retain(|entry| !is_given(&matches, &entry.id));
+        let lines: BTreeMap<String, usize> =
+            entries.iter().map(|entry| (entry.id.clone(), entry.line)).collect();
+
         // The later of two words that exclude each other wins, so the file's come first.
-        let program = self.0.first().cloned().unwrap_or_default();
-        let words: Vec<OsString> = std::iter::once(program)
-            .chain(from_file)
-            .chain(self.0.iter().skip(1).cloned())
-            .collect();
-        let matches = command.try_get_matches_from_mut(words)?;
-        Ok(Options::from_arg_matches(&matches)?)
+        let (program, own) = self.0.split_at(self.0.len().min(1));
+        let from_file = entries.iter().flat_map(|entry| &entry.words);
+        let merged =
+            command.try_get_matches_from_mut(program.iter().chain(from_file).chain(own))?;
+        let options = Options::from_arg_matches(&merged)?;
+        Ok(Settings::new(options, &merged, &command, path, &lines))
     }
 }
 
@@ -123,11 +125,12 @@ mod tests {
 
     use tempfile::TempDir;
     use tftp_mio::storage::WritePolicy;
+    use tracing::level_filters::LevelFilter;
 
     use super::*;
 
     /// Reads a file of this content with these words behind it.
-    fn read(content: &str, words: &[&str]) -> Result<Options, String> {
+    fn read(content: &str, words: &[&str]) -> Result<Settings, String> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("tftpd.toml");
         fs::write(&path, content).unwrap();
@@ -151,22 +154,22 @@ mod tests {
             max-blksize = 1_468\n\
             timeout = 0.5\n\
             verbose = 2\n";
-        let options = read(content, &[]).unwrap();
+        let options = read(content, &[]).unwrap().options;
         assert_eq!(options.files.root, Path::new("/srv"));
         assert_eq!(options.files.write_policy(), WritePolicy::Create);
         let config = options.config();
         let listen = ["192.0.2.1:69".parse().unwrap(), "[::1]:7".parse().unwrap()];
         assert_eq!(config.listen, listen);
         assert_eq!(config.limits.max_block_size.get(), 1468);
-        assert_eq!(options.log.verbose, 2);
+        assert_eq!(options.log.level(), LevelFilter::TRACE);
     }
 
     #[test]
     fn the_command_line_wins() {
         let content = "listen = [\"192.0.2.1\", \"192.0.2.2\"]\nquiet = true\ngrace = 3\n";
-        let options = read(content, &["--listen", "192.0.2.9", "-v", "/srv"]).unwrap();
+        let options = read(content, &["--listen", "192.0.2.9", "-v", "/srv"]).unwrap().options;
         assert_eq!(options.config().listen, ["192.0.2.9:69".parse().unwrap()]);
-        assert_eq!((options.log.verbose, options.log.quiet), (1, false));
+        assert_eq!(options.log.level(), LevelFilter::DEBUG);
         assert_eq!(options.config().grace, Duration::from_secs(3));
         assert_eq!(options.files.root, Path::new("/srv"));
     }

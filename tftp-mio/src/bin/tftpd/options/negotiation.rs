@@ -7,7 +7,7 @@ use tftp_mio::server::Config;
 
 use super::value;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Negotiation")]
 pub(crate) struct Negotiation {
     /// Largest block size granted, 8 to 65464

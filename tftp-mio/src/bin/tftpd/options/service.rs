@@ -6,16 +6,32 @@ use tftp_mio::server::Config;
 
 use super::value;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct Service {
-    /// After TERM or INT: how long running transfers may go on, in seconds
-    #[arg(long, value_name = "SECS", default_value = "10", value_parser = value::seconds)]
-    grace: Duration,
-
     /// Read options from this file too: TOML, with the names of the command line, which wins
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Read everything, bind nothing, and say what would run
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Detach once the sockets are bound; the exit status tells whether that worked
+    #[arg(long)]
+    pub(crate) background: bool,
+
+    /// We are the process that --background has started
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+
+    /// Write the process id there, and keep it locked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+
+    /// After TERM or INT: how long running transfers may go on, in seconds
+    #[arg(long, value_name = "SECS", default_value = "10", value_parser = value::seconds)]
+    pub(crate) grace: Duration,
 }
 
 impl Service {

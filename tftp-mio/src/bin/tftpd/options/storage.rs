@@ -7,7 +7,7 @@ use tftp_mio::storage::{Uploads, WritePolicy};
 
 use super::value;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Files")]
 pub(crate) struct Files {
     /// The folder to serve

@@ -2,7 +2,7 @@
 //! configuration file alike.
 
 use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6},
     ops::RangeInclusive,
     time::Duration,
 };
@@ -12,8 +12,12 @@ use tftp_core::{BlockSize, FLOOR, OptionKind, WindowSize};
 /// The port of TFTP (RFC 1350 section 4).
 const PORT: u16 = 69;
 
-/// Reads `v4:port`, `[v6]:port`, `[v6]` or a bare address.
+/// Reads `v4:port`, `[v6]:port`, `[v6]` or a bare address; a link-local one with its interface, as in
+/// `fe80::1%eth0`.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Some((ip, rest)) = text.split_once('%') {
+        return scoped_address(ip.strip_prefix('[').unwrap_or(ip), rest);
+    }
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     text.parse()
         .or_else(|_| bare.parse().map(|ip: IpAddr| SocketAddr::new(ip, PORT)))
@@ -23,6 +27,41 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
             port.map(|port| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).ok_or(error)
         })
         .map_err(|_| "use an address such as 192.0.2.1:69, [2001:db8::1]:69 or 0.0.0.0".into())
+}
+
+/// The same of an address with its interface, by name or number, and perhaps a port behind it.
+fn scoped_address(ip: &str, rest: &str) -> Result<SocketAddr, String> {
+    let (interface, port) = match rest.split_once("]:") {
+        Some((interface, port)) => (interface, port.parse().ok()),
+        None => (rest.strip_suffix(']').unwrap_or(rest), Some(PORT)),
+    };
+    match (ip.parse(), port) {
+        (Ok(ip), Some(port)) => {
+            Ok(SocketAddrV6::new(ip, port, 0, interface_index(interface)?).into())
+        }
+        _ => {
+            Err("use an address with its interface, such as fe80::1%eth0 or [fe80::1%eth0]:69"
+                .into())
+        }
+    }
+}
+
+fn interface_index(name: &str) -> Result<u32, String> {
+    name.parse().or_else(|_| {
+        index_by_name(name).map_err(|error| format!("no interface \"{name}\": {error}"))
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn index_by_name(name: &str) -> std::io::Result<u32> {
+    // Any socket will do to ask with.
+    let socket = std::os::unix::net::UnixDatagram::unbound()?;
+    Ok(rustix::net::netdevice::name_to_index(socket, name)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn index_by_name(_: &str) -> std::io::Result<u32> {
+    Err(std::io::Error::other("use its number on this system"))
 }
 
 pub(super) fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
@@ -109,6 +148,15 @@ mod tests {
         ] {
             assert_eq!(listen_address(text), Ok(address.parse().unwrap()), "{text}");
         }
+        #[cfg(target_os = "linux")]
+        for (text, port) in [("fe80::1%lo", 69), ("[fe80::1%lo]", 69), ("[fe80::1%lo]:7", 7)] {
+            let expected = SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, 1);
+            assert_eq!(listen_address(text), Ok(expected.into()), "{text}");
+            let numbered = listen_address(&text.replace("lo", "1"));
+            assert_eq!(numbered, Ok(expected.into()), "{text}");
+        }
+        assert!(listen_address("fe80::1%nowhere").unwrap_err().contains("nowhere"));
+        assert!(listen_address("192.0.2.1%lo").is_err());
         assert!(listen_address("example.org").is_err());
         assert!(listen_address("192.0.2.1:70000").is_err());
     }

@@ -4,7 +4,7 @@ use indicatif::HumanBytes;
 use tftp_mio::client::Report;
 
 /// What a finished transfer was like: bytes, seconds, rate, options, and what was unusual.
-pub(crate) fn summary(transfer: &str, report: &Report) -> String {
+pub(super) fn summary(transfer: &str, report: &Report) -> String {
     let mut line = format!(
         "{transfer}: {} bytes in {:.3} s ({}/s), ",
         report.bytes,
@@ -17,7 +17,6 @@ pub(crate) fn summary(transfer: &str, report: &Report) -> String {
         line.push_str(&report.options.to_string());
     }
     match report.retransmissions {
-        0 => {}
         1 => line.push_str(", 1 packet sent again"),
         many => line.extend([", ", &many.to_string(), " packets sent again"]),
     }
@@ -28,7 +27,7 @@ pub(crate) fn summary(transfer: &str, report: &Report) -> String {
 }
 
 /// Bytes in a second; a transfer takes at least a microsecond.
-fn rate(report: &Report) -> u64 {
+pub(super) fn rate(report: &Report) -> u64 {
     let micros = report.duration.as_micros().max(1);
     let rate = u128::from(report.bytes) * 1_000_000 / micros;
     u64::try_from(rate).unwrap_or(u64::MAX)
@@ -58,7 +57,7 @@ mod tests {
     fn a_plain_transfer_is_told_in_one_short_line() {
         assert_eq!(
             summary("get a -> b", &report(Options::NONE)),
-            "get a -> b: 600 bytes in 0.100 s (5.86 KiB/s), no options"
+            "get a -> b: 600 bytes in 0.100 s (5.86 KiB/s), no options, 0 packets sent again"
         );
     }
 

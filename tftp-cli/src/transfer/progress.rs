@@ -17,14 +17,14 @@ const BAR: &str = "{prefix} [{wide_bar}] {percent:>3}% of {binary_total_bytes}, 
 const SPINNER: &str = "{prefix} {spinner} {binary_bytes}, {binary_bytes_per_sec}";
 
 /// A bar on standard error, or nothing where nobody would see it. It goes when it is dropped.
-pub(crate) struct Bar {
+pub(super) struct Bar {
     began: Instant,
     bar: Option<ProgressBar>,
 }
 
 impl Bar {
     /// A bar that appears when the transfer called `name` turns out to take a while.
-    pub(crate) fn new(name: String, wanted: bool) -> Self {
+    pub(super) fn new(name: String, wanted: bool) -> Self {
         let seen = wanted && io::stderr().is_terminal();
         Self {
             began: Instant::now(),
@@ -36,7 +36,7 @@ impl Bar {
     }
 
     /// Shows how far the transfer has come.
-    pub(crate) fn update(&mut self, progress: Progress) {
+    pub(super) fn update(&mut self, progress: Progress) {
         let Some(bar) = &self.bar else {
             return;
         };

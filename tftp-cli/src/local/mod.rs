@@ -1,13 +1,16 @@
 //! The local end of a transfer, as far as it is no file: names, standard input and output.
 
+mod stdin;
+
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::PathBuf,
 };
 
-use tftp_mio::client::{Sink, Source};
+use tftp_mio::client::Sink;
 
 use crate::word;
+pub(crate) use stdin::Stdin;
 
 /// The name under which a fetched file is stored unless the user says otherwise: what follows the
 /// last slash or backslash. `None` when that is empty, `.` or `..`.
@@ -54,42 +57,11 @@ impl Sink for Stdout {
     }
 }
 
-/// Standard input, to its end, as a file to send.
-///
-/// It is read into memory before anything is sent. A server may ask again for what it has not got,
-/// and standard input cannot be read twice; with the whole of it in hand the length is known too,
-/// so the server learns whether it has room.
-pub(crate) struct Stdin {
-    bytes: Vec<u8>,
-}
-
-impl Stdin {
-    pub(crate) fn source() -> io::Result<Box<dyn Source>> {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        Ok(Box::new(Self { bytes }))
-    }
-}
-
-impl Source for Stdin {
-    fn size(&self) -> Option<u64> {
-        Some(self.bytes.len() as u64)
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut rest = self.bytes.get(start..).unwrap_or_default();
-        rest.read(buffer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use tftp_mio::client::Source as _;
-
-    use super::{Stdin, Stdout, last_part};
+    use super::{Stdout, last_part};
 
     #[test]
     fn the_last_part_of_a_name_is_a_file_in_the_local_folder() {
@@ -114,16 +86,5 @@ mod tests {
         let mut sink = Stdout::sink();
         assert!(!sink.seekable());
         assert!(sink.write_at(1, b"a").is_err());
-    }
-
-    #[test]
-    fn standard_input_can_be_read_again_from_anywhere() {
-        let mut source = Stdin { bytes: b"abcdef".to_vec() };
-        let mut buffer = [0; 4];
-        assert_eq!(source.size(), Some(6));
-        assert_eq!(source.read_at(4, &mut buffer).unwrap(), 2);
-        assert_eq!(source.read_at(0, &mut buffer).unwrap(), 4);
-        assert_eq!(&buffer, b"abcd");
-        assert_eq!(source.read_at(u64::MAX, &mut buffer).unwrap(), 0);
     }
 }

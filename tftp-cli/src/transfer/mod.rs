@@ -1,0 +1,188 @@
+//! `get` and `put` carried out: addresses, local ends, progress, and what is told at the end.
+
+mod get;
+mod progress;
+mod put;
+mod record;
+mod summary;
+
+use std::net::SocketAddr;
+
+use tftp_core::Mode;
+use tftp_mio::client::{Client, Progress, Report, Settings, TransferError};
+
+use crate::{
+    fault::Fault,
+    remote::Remote,
+    session::{Session, Words},
+    show,
+};
+use progress::Bar;
+
+/// One transfer, as it is told of.
+struct Story {
+    /// `get` or `put`.
+    operation: &'static str,
+    /// The file's name on the server.
+    remote: Vec<u8>,
+    /// The file's name here; `None` is a standard stream.
+    local: Option<std::path::PathBuf>,
+    mode: Mode,
+    /// The server, once its address is known.
+    server: Option<SocketAddr>,
+}
+
+impl Story {
+    /// What the transfer is called in messages.
+    fn doing(&self) -> String {
+        match self.operation {
+            "put" => format!("put {}", self.local()),
+            operation => format!("{operation} {}", show::name(&self.remote)),
+        }
+    }
+
+    /// From where to where.
+    fn way(&self) -> String {
+        let to = match self.operation {
+            "put" => show::name(&self.remote),
+            _ => self.local(),
+        };
+        format!("{} -> {to}", self.doing())
+    }
+
+    fn local(&self) -> String {
+        match (&self.local, self.operation) {
+            (Some(path), _) => show::os(path),
+            (None, "put") => "standard input".to_owned(),
+            (None, _) => "standard output".to_owned(),
+        }
+    }
+
+    fn writes_to_stdout(&self) -> bool {
+        self.operation == "get" && self.local.is_none()
+    }
+}
+
+/// What the engine is to do with one address of the server.
+type Run<'a> =
+    dyn FnMut(&mut Client, SocketAddr, &mut dyn FnMut(Progress)) -> Result<Report, Fault> + 'a;
+
+impl Session {
+    /// Runs a transfer that signals end and a bar shows, with the first address of the server at
+    /// which something listens.
+    fn transfer(
+        &mut self,
+        story: &mut Story,
+        servers: &[SocketAddr],
+        show_bar: bool,
+        run: &mut Run<'_>,
+    ) -> Result<Report, Fault> {
+        let mut last = Err(Fault::Interrupted);
+        for &server in servers {
+            if let Err(fault) = &last
+                && story.server.is_some()
+            {
+                self.mention(&format!("{fault}"));
+            }
+            story.server = Some(server);
+            last = self.transfer_with(story, server, show_bar, run);
+            match &last {
+                Err(fault) if fault.is_nobody_there() => {}
+                _ => break,
+            }
+        }
+        last
+    }
+
+    fn transfer_with(
+        &mut self,
+        story: &Story,
+        server: SocketAddr,
+        show_bar: bool,
+        run: &mut Run<'_>,
+    ) -> Result<Report, Fault> {
+        let doing = story.doing();
+        self.mention(&format!("{doing}: asking {server} in mode {}", story.mode));
+        let (observer, showing) = self.packets.observer();
+        self.client.observe(observer);
+        let mut bar = Bar::new(doing.clone(), show_bar && !self.packets.trace);
+        let canceller = self.client.canceller();
+        let cancel = move || canceller.cancel();
+        let client = &mut self.client;
+        let result = self.interrupts.during(cancel, |watch| {
+            if watch.interrupted() {
+                return Err(Fault::transfer(&doing, story.mode, TransferError::Cancelled));
+            }
+            run(client, server, &mut |progress| bar.update(progress))
+        });
+        drop(bar);
+        drop(showing);
+        result
+    }
+
+    /// What is set, and the mode of the URL where it names one.
+    fn settings_for(&self, remote: &Remote) -> Settings {
+        let settings = self.preferences.settings.clone();
+        match remote.mode {
+            Some(mode) => Settings { mode, ..settings },
+            None => settings,
+        }
+    }
+
+    /// The server's addresses; a `HOST:NAME` that fails may have been meant as a name.
+    fn addresses_of_file(&self, remote: &Remote) -> Result<Vec<SocketAddr>, Fault> {
+        self.addresses_of(remote.host.as_ref()).map_err(|fault| match fault {
+            Fault::Unresolved { host, why } if remote.host.is_some() => {
+                let name = show::name(&remote.name);
+                let why =
+                    format!("{why}; if the colon is part of the file's name, write :{host}:{name}");
+                Fault::Unresolved { host, why }
+            }
+            fault => fault,
+        })
+    }
+
+    fn wants_bar(&self) -> bool {
+        self.preferences.progress && self.preferences.words != Words::Quiet
+    }
+
+    /// Tells how a transfer went: an object for programs, a line for people.
+    fn tell(&self, story: &Story, outcome: &Result<Report, Fault>) {
+        let line = match outcome {
+            _ if self.preferences.json => record::record(story, outcome.as_ref()),
+            Ok(report) if self.preferences.words != Words::Quiet => {
+                summary::summary(&story.way(), report)
+            }
+            _ => return,
+        };
+        // Beside the data, where that is standard output.
+        if story.writes_to_stdout() {
+            show::note(&line);
+        } else {
+            show::line(&line);
+        }
+    }
+}
+
+/// Runs `each` over several files: one that the server refuses does not keep the others from their
+/// turn; whatever would happen to the others too ends it.
+fn several<T>(files: &[T], mut each: impl FnMut(&T) -> Result<(), Fault>) -> Result<(), Fault> {
+    if let [file] = files {
+        return each(file);
+    }
+    let mut refused = 0;
+    for file in files {
+        match each(file) {
+            Ok(()) => {}
+            Err(fault) if fault.is_refusal() => {
+                show::fault(&fault);
+                refused += 1;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    match refused {
+        0 => Ok(()),
+        refused => Err(Fault::SomeRefused { refused, all: files.len() }),
+    }
+}

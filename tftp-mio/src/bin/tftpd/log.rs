@@ -1,0 +1,104 @@
+//! The log: where it goes, in which form, and how much of it.
+
+mod fields;
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    Layer, Registry, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+};
+
+use crate::options::{Form, Log as Options};
+use fields::Fields;
+
+/// The log of this process.
+pub(crate) struct Log {
+    level: reload::Handle<LevelFilter, Registry>,
+    output: Arc<Output>,
+}
+
+impl Log {
+    /// Starts it, for the whole process.
+    ///
+    /// # Errors
+    /// When the log file cannot be opened.
+    pub(crate) fn start(options: &Options) -> io::Result<Self> {
+        let output = Arc::new(Output::open(options.file.as_deref().map(Into::into))?);
+        let (level, handle) = reload::Layer::new(options.level());
+        let subscriber = tracing_subscriber::registry().with(level);
+        let colour = output.path.is_none()
+            && io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none();
+        let layer = fmt::layer()
+            .with_writer(Arc::clone(&output))
+            .with_ansi(colour)
+            .with_target(false)
+            // It would be said on the very stream that cannot be written, and panic.
+            .log_internal_errors(false);
+        let layer = match options.form {
+            Form::Text => layer.fmt_fields(Fields).boxed(),
+            Form::Json => layer
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .boxed(),
+        };
+        subscriber.with(layer).init();
+        Ok(Self { level: handle, output })
+    }
+
+    /// Opens the log file anew, for one that was moved away, and takes this level from now on.
+    pub(crate) fn reload(&self, options: &Options) {
+        if let Err(error) = self.output.reopen() {
+            tracing::error!(%error, "the log file cannot be opened again; the log goes on in the old one");
+        }
+        if let Err(error) = self.level.reload(options.level()) {
+            tracing::error!(%error, "the log level stays as it is");
+        }
+    }
+}
+
+/// A file, or standard error.
+struct Output {
+    path: Option<PathBuf>,
+    file: RwLock<Option<File>>,
+}
+
+impl Output {
+    fn open(path: Option<PathBuf>) -> io::Result<Self> {
+        let path = path.map(std::path::absolute).transpose()?;
+        let output = Self { path, file: RwLock::default() };
+        output.reopen()?;
+        Ok(output)
+    }
+
+    fn reopen(&self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            let file = File::options().append(true).create(true).open(path)?;
+            *self.file.write().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        }
+        Ok(())
+    }
+}
+
+/// Each call takes a whole line.
+impl io::Write for &Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match &*self.file.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => io::Write::write(&mut &*file, line),
+            None => io::Write::write(&mut io::stderr(), line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Neither has a buffer.
+        Ok(())
+    }
+}

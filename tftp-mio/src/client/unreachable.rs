@@ -1,0 +1,91 @@
+//! What ICMP says of a request: that nothing listens there, or that there is no way.
+//!
+//! A transfer's socket is not connected, for it has to see strangers (RFC 1350 section 4), and of
+//! such a socket Linux keeps ICMP's word to itself unless it is asked for an error queue. It counts
+//! for a request that nobody has answered. Later it counts for nothing: whoever forges one ends no
+//! running transfer.
+
+use std::{io, net::SocketAddr};
+
+use mio::net::UdpSocket;
+
+/// Asks for the error queue; where the system has none, silence is silence.
+pub(super) fn listen(socket: &UdpSocket) {
+    #[cfg(target_os = "linux")]
+    linux::listen(socket);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
+/// Empties the error queue, and returns what it says of packets to `server`.
+pub(super) fn heard(socket: &UdpSocket, server: SocketAddr) -> Option<io::Error> {
+    #[cfg(target_os = "linux")]
+    return linux::heard(socket, server);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (socket, server);
+        None
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{
+        io::{self, IoSliceMut},
+        net::SocketAddr,
+        os::fd::AsRawFd as _,
+    };
+
+    use mio::net::UdpSocket;
+    use nix::{
+        cmsg_space,
+        libc::sock_extended_err,
+        sys::socket::{
+            ControlMessageOwned, MsgFlags, SockaddrIn6, SockaddrStorage, recvmsg, setsockopt,
+            sockopt::{Ipv4RecvErr, Ipv6RecvErr},
+        },
+    };
+
+    /// Errors read in a row; whoever sends more of them is not listened to.
+    const MOST: usize = 64;
+
+    pub(super) fn listen(socket: &UdpSocket) {
+        let asked = match socket.local_addr() {
+            Ok(SocketAddr::V4(_)) => setsockopt(socket, Ipv4RecvErr, &true),
+            Ok(SocketAddr::V6(_)) => setsockopt(socket, Ipv6RecvErr, &true),
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = asked {
+            tracing::debug!(%error, "no error queue");
+        }
+    }
+
+    pub(super) fn heard(socket: &UdpSocket, server: SocketAddr) -> Option<io::Error> {
+        // All of them are read: one that stays would fail the next send.
+        (0..MOST).map_while(|_| next(socket)).fold(None, |said, (destination, errno)| {
+            let ours = destination.is_none_or(|destination| destination == server);
+            said.or(ours.then(|| io::Error::from_raw_os_error(errno)))
+        })
+    }
+
+    /// The destination of a packet that did not arrive, and why.
+    fn next(socket: &UdpSocket) -> Option<(Option<SocketAddr>, i32)> {
+        let mut space = cmsg_space!(sock_extended_err, SockaddrIn6);
+        let mut packet = [0; 64];
+        let mut packet = [IoSliceMut::new(&mut packet)];
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let message =
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut packet, Some(&mut space), flags)
+                .ok()?;
+        let destination = message.address.and_then(|address| {
+            let v4 = address.as_sockaddr_in().map(|&v4| SocketAddr::V4(v4.into()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|&v6| SocketAddr::V6(v6.into())))
+        });
+        let errno = message.cmsgs().ok()?.find_map(|said| match said {
+            ControlMessageOwned::Ipv4RecvErr(error, _)
+            | ControlMessageOwned::Ipv6RecvErr(error, _) => Some(error.ee_errno),
+            _ => None,
+        })?;
+        Some((destination, i32::try_from(errno).ok()?))
+    }
+}

@@ -1,0 +1,48 @@
+//! What is wrong with a file of rules.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// All that is wrong with a file of rules, in the order of its lines. It is displayed with one line
+/// for each: `FILE:LINE: what is wrong, and what to write`.
+#[derive(Debug)]
+pub struct MapFaults {
+    path: PathBuf,
+    list: Vec<Fault>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// Counted from 1; none where the file as a whole is meant.
+    pub(super) line: Option<usize>,
+    pub(super) what: String,
+}
+
+impl MapFaults {
+    pub(super) fn unread(path: &Path, error: &io::Error) -> Self {
+        Self::in_file(path, vec![Fault { line: None, what: error.to_string() }])
+    }
+
+    pub(super) fn in_file(path: &Path, mut list: Vec<Fault>) -> Self {
+        list.sort_by_key(|fault| fault.line);
+        Self { path: path.into(), list }
+    }
+}
+
+impl std::error::Error for MapFaults {}
+
+impl fmt::Display for MapFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Fault { line, what }) in self.list.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}", self.path.display())?;
+            if let Some(line) = line {
+                write!(f, ":{line}")?;
+            }
+            write!(f, ": {what}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! The examples of docs/names.md, as they stand there.
