@@ -1,6 +1,9 @@
 //! From a host's name to the address that requests are sent to.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs as _},
+};
 
 use crate::{fault::Fault, remote::Host, show};
 
@@ -14,6 +17,16 @@ pub(crate) enum Family {
     V4,
     /// IPv6 only.
     V6,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Either => "any",
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        })
+    }
 }
 
 impl Family {

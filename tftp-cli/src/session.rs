@@ -1,6 +1,6 @@
 //! What the prompt remembers between commands, and how each command is carried out.
 
-use std::{env, fmt, fs, net::SocketAddr, path::PathBuf};
+use std::{env, fmt, fs, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use tftp_mio::client::{Client, Settings};
 
@@ -150,6 +150,19 @@ impl Session {
             Command::Options(change) => {
                 set(&mut settings.options, change, "options", |&on| on_off(on).to_owned());
             }
+            Command::Ports(change) => {
+                let ports = &mut settings.local_ports;
+                match change {
+                    Change::Show => show::line(&format!("ports {}", shown_ports(ports.as_ref()))),
+                    Change::To(new) => *ports = new.map(|(first, last)| first..=last),
+                }
+            }
+            Command::Family(change) => {
+                set(&mut self.preferences.family, change, "family", ToString::to_string);
+            }
+            Command::Progress(change) => {
+                set(&mut self.preferences.progress, change, "progress", |&on| on_off(on).into());
+            }
             Command::Verbose(on) => self.set_verbose(on),
             Command::Trace(on) => self.set_trace(on),
             Command::Status => self.show_status(),
@@ -174,6 +187,11 @@ impl Session {
                 "no server yet; `connect HOST` chooses one, or name it as HOST:REMOTE".to_owned(),
             )),
         }
+    }
+
+    /// The connected server, as it was named.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.server.as_ref().map(|server| server.host.name.as_str())
     }
 
     /// Says something that only a user who asked for more words wants to know.
@@ -218,10 +236,6 @@ impl Session {
         let timeout = settings
             .timeout
             .map_or("auto".to_owned(), |timeout| format!("{} s", timeout.seconds()));
-        let ports = settings
-            .local_ports
-            .as_ref()
-            .map_or("any".to_owned(), |ports| format!("{}-{}", ports.start(), ports.end()));
         let folder = current_folder().map_or("gone".to_owned(), show::os);
         for (what, value) in [
             ("server", server),
@@ -231,8 +245,10 @@ impl Session {
             ("windowsize", settings.window_size.get().to_string()),
             ("timeout", timeout),
             ("retries", settings.retries.to_string()),
-            ("local ports", ports),
+            ("ports", shown_ports(settings.local_ports.as_ref())),
+            ("family", self.preferences.family.to_string()),
             ("local folder", folder),
+            ("progress", on_off(self.preferences.progress).to_owned()),
             ("verbose", on_off(self.preferences.words == Words::Verbose).to_owned()),
             ("trace", on_off(self.packets.trace).to_owned()),
         ] {
@@ -255,6 +271,10 @@ fn set<T>(setting: &mut T, change: Change<T>, name: &str, shown: impl Fn(&T) -> 
         Change::Show => show::line(&format!("{name} {}", shown(setting))),
         Change::To(value) => *setting = value,
     }
+}
+
+fn shown_ports(ports: Option<&RangeInclusive<u16>>) -> String {
+    ports.map_or("any".to_owned(), |ports| format!("{}-{}", ports.start(), ports.end()))
 }
 
 fn on_off(on: bool) -> &'static str {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::mpsc::channel};
 
 use common::{Server, entries};
 use rexpect::{
@@ -59,7 +59,7 @@ fn ctrl_c_drops_the_line_that_is_being_typed() {
     let folder = tempdir().unwrap();
     let mut prompt = Prompt::start(folder.path(), &[]);
     prompt.is_shown();
-    prompt.0.send("bogus ").unwrap();
+    prompt.types("bogus ");
     prompt.press('c');
     prompt.enter("mode");
     prompt.says("mode octet");
@@ -105,11 +105,189 @@ fn a_signal_ends_a_transfer_and_the_prompt() {
     assert!(entries(folder.path()).is_empty());
 }
 
+#[test]
+fn commands_names_and_paths_are_completed() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("letter.txt"), "").unwrap();
+    let mut prompt = Prompt::start(folder.path(), &[]);
+    // No server is connected yet, so the name is heard of and not asked for.
+    prompt.enter("get seen/before");
+    prompt.enter("connect 192.0.2.77");
+    for (typed, line) in [
+        ("stat\t", "status "),
+        ("mode neta\t", "mode netascii"),
+        ("help blk\t", "help blksize"),
+        ("put lett\t", "put letter.txt"),
+        ("get -a x seen/be\t", "get -a x seen/before "),
+        ("connect 192.0\t", "connect 192.0.2.77 "),
+    ] {
+        prompt.is_shown();
+        prompt.types(typed);
+        prompt.says(line);
+        prompt.press('c');
+    }
+    prompt.is_shown();
+    prompt.press('d');
+    prompt.ends_with(0);
+}
+
+#[test]
+fn the_history_is_kept_between_runs_and_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (folder, home) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut prompt = Prompt::start_at(home.path(), folder.path(), &[]);
+    prompt.enter("blksize 1234");
+    prompt.enter("  retries 3");
+    prompt.enter("bye");
+    prompt.ends_with(0);
+
+    let state = home.path().join("state/tftp");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&state), mode(&state.join("history"))), (0o700, 0o600));
+
+    let mut prompt = Prompt::start_at(home.path(), folder.path(), &[]);
+    prompt.is_shown();
+    // Up twice: a line that begins with a blank is not kept.
+    prompt.types("\x1b[A");
+    prompt.says("bye");
+    prompt.types("\x1b[A");
+    prompt.says("blksize 1234");
+    prompt.types("\n");
+    prompt.enter("blksize");
+    prompt.says("blksize 1234");
+    prompt.is_shown();
+    prompt.press('d');
+    prompt.ends_with(0);
+}
+
+#[test]
+fn a_command_hints_at_its_words_and_earlier_lines_come_back() {
+    let folder = tempdir().unwrap();
+    let mut prompt = Prompt::start(folder.path(), &[]);
+    prompt.is_shown();
+    prompt.types("connect ");
+    prompt.says("\x1b[2mHOST [PORT]\x1b[0m");
+    prompt.press('c');
+    prompt.enter("blksize 999");
+    prompt.is_shown();
+    prompt.types("blks");
+    prompt.says("\x1b[2mize 999\x1b[0m");
+    // Right takes it over.
+    prompt.types("\x1b[C");
+    prompt.types("\n");
+    prompt.enter("blksize");
+    prompt.says("blksize 999");
+    prompt.is_shown();
+    prompt.press('d');
+    prompt.ends_with(0);
+}
+
+#[test]
+fn there_are_no_colours_with_no_color() {
+    let (folder, home) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut command = Prompt::command(home.path(), folder.path(), &[]);
+    command.env("NO_COLOR", "1");
+    let mut prompt = Prompt(spawn_command(command, Some(PATIENCE)).unwrap());
+    prompt.is_shown();
+    prompt.types("connect ");
+    prompt.says("HOST [PORT]");
+    prompt.press('c');
+    prompt.is_shown();
+    prompt.types("bye");
+    prompt.types("\n");
+    let rest = prompt.0.exp_eof().unwrap();
+    // Colours end in m; other sequences move the cursor.
+    let is_colour = |part: &str| {
+        part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+    };
+    assert!(!rest.split("\x1b[").skip(1).any(is_colour), "{rest:?}");
+}
+
+#[test]
+fn what_is_typed_while_a_command_runs_is_the_next_line() {
+    let folder = tempdir().unwrap();
+    let mut prompt = Prompt::start(folder.path(), &[]);
+    prompt.is_shown();
+    prompt.types("blksize 777\nblksize\nbye\n");
+    prompt.says("\nblksize 777");
+    prompt.ends_with(0);
+}
+
+#[test]
+fn a_transfer_that_takes_a_while_shows_how_far_it_is() {
+    for (tsize, shown) in [("1024", "] 100% of 1.00 KiB, "), ("", " 1.00 KiB, ")] {
+        let folder = tempdir().unwrap();
+        let (shown_already, wait) = channel();
+        let server = Server::start(move |listener| {
+            let (_, mut peer) = listener.accept_any();
+            if !tsize.is_empty() {
+                peer.send(&[b"\0\x06tsize\0", tsize.as_bytes(), b"\0"].concat());
+                peer.expect_ack(0);
+            }
+            for block in [1, 2] {
+                peer.send_data(block, &[0; 512]);
+                peer.expect_ack(block);
+            }
+            // The bar appears by itself, at the end of the client's patience.
+            wait.recv().unwrap();
+            peer.send_data(3, &[]);
+            peer.expect_ack(3);
+        });
+        let args = ["-w", "1", "-b", "512", "127.0.0.1", &server.port];
+        let mut prompt = Prompt::start(folder.path(), &args);
+        prompt.enter("get a");
+        prompt.says(shown);
+        prompt.says("/s");
+        shown_already.send(()).unwrap();
+        prompt.says("get a -> a: 1024 bytes in ");
+        prompt.is_shown();
+        prompt.press('d');
+        prompt.ends_with(0);
+        server.finish();
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_put_that_waits_for_the_keyboard() {
+    let folder = tempdir().unwrap();
+    // Nothing has been sent by then: `finish` fails on a request.
+    let server = Server::start(|_| ());
+    let mut prompt = Prompt::start(folder.path(), &["127.0.0.1", &server.port]);
+    prompt.enter("put - a");
+    prompt.says("\n");
+    // The terminal takes lines again once the command runs.
+    let terminal = prompt.0.process().get_file_handle().unwrap();
+    while !tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ICANON) {
+        std::thread::yield_now();
+    }
+    prompt.press('c');
+    prompt.says("tftp: interrupted");
+    // The keyboard is the prompt's again.
+    prompt.enter("mode");
+    prompt.says("mode octet");
+    prompt.is_shown();
+    prompt.press('d');
+    prompt.ends_with(0);
+    server.finish();
+}
+
 impl Prompt {
+    /// Starts at a terminal, with a home that nobody else has.
     fn start(folder: &Path, args: &[&str]) -> Self {
+        let home = tempdir().unwrap();
+        Self::start_at(home.path(), folder, args)
+    }
+
+    fn start_at(home: &Path, folder: &Path, args: &[&str]) -> Self {
+        Self(spawn_command(Self::command(home, folder, args), Some(PATIENCE)).unwrap())
+    }
+
+    fn command(home: &Path, folder: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tftp"));
         command.args(args).current_dir(folder).env("TERM", "xterm").env("LC_ALL", "C");
-        Self(spawn_command(command, Some(PATIENCE)).unwrap())
+        command.env("HOME", home).env("XDG_STATE_HOME", home.join("state")).env_remove("NO_COLOR");
+        command
     }
 
     /// Waits until the prompt takes keys: the editor then turns bracketed paste on.
@@ -124,6 +302,12 @@ impl Prompt {
     fn enter(&mut self, line: &str) {
         self.is_shown();
         self.0.send_line(line).unwrap();
+    }
+
+    /// Types at the prompt that is shown, without Enter unless the keys end with it.
+    fn types(&mut self, keys: &str) {
+        self.0.send(keys).unwrap();
+        self.0.flush().unwrap();
     }
 
     fn press(&mut self, control: char) {

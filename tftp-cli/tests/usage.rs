@@ -94,7 +94,7 @@ fn options_of_the_command_line_are_the_settings_of_the_session() {
         ("windowsize", "1"),
         ("timeout", "3 s"),
         ("retries", "9"),
-        ("local ports", "20000-20009"),
+        ("ports", "20000-20009"),
         ("verbose", "on"),
     ] {
         assert!(text.contains(&format!("{name:<12} {value}\n")), "{text}");

@@ -33,6 +33,11 @@ const REACH: u64 = u128::BITS as u64;
 impl Arrivals {
     pub(crate) const NONE: Self = Self { base: 0, ahead: 0, last: None };
 
+    #[cfg(test)]
+    pub(crate) fn up_to(base: u64) -> Self {
+        Self { base, ..Self::NONE }
+    }
+
     /// All blocks up to this one have come.
     pub(crate) fn base(&self) -> u64 {
         self.base

@@ -48,7 +48,8 @@
 //!
 //! A new session begins at step 3. `now` is the time of the call, on a clock that never goes back;
 //! [`Instant::NEVER`] at step 4 means that step 3 stopped early. A timer that goes off too soon
-//! changes nothing. Step 3 may wait, for a sync to disk or a cold read: time that passes while an
+//! changes nothing; where datagrams wait as well, they come first, for they may be what the timer
+//! waits for. Step 3 may wait, for a sync to disk or a cold read: time that passes while an
 //! ACK or a plan has not been polled is nobody's retry. A datagram that could not be sent is as good
 //! as lost on the way. A wrong order costs at most a retransmission, never a corrupted file.
 //!
@@ -146,6 +147,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod acks;
 mod arrivals;
 mod burst;
 mod error;

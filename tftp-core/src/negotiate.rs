@@ -16,8 +16,7 @@ pub struct Limits {
     pub options: OptionSet,
     /// The largest `blksize` granted; a larger wish is lowered to it.
     pub max_block_size: BlockSize,
-    /// The largest `windowsize` granted; a larger wish is lowered to it, and to
-    /// [`WindowSize::LARGEST_SAFE`].
+    /// The largest `windowsize` granted; a larger wish is lowered to it.
     pub max_window_size: WindowSize,
     /// The longest file accepted in a write request that announces its `tsize`, in bytes.
     pub max_upload: Option<u64>,
@@ -100,7 +99,6 @@ impl Limits {
         granted: Options,
     ) -> Option<Options> {
         let asked = &request.options;
-        let max_window = self.max_window_size.min(WindowSize::LARGEST_SAFE);
         // Two options may stand for one thing; the first one named decides.
         let sized = granted.block_size().or(granted.block_size2()).is_some();
         let timed = granted.interval().is_some();
@@ -115,7 +113,7 @@ impl Limits {
                 granted.with_block_size2(BlockSize::new(1 << most.get().ilog2()).ok()?)
             }
             OptionKind::WindowSize => {
-                granted.with_window_size(asked.window_size()?.min(max_window))
+                granted.with_window_size(asked.window_size()?.min(self.max_window_size))
             }
             // U-Boot and EDK2 abort when the value comes back changed.
             OptionKind::Timeout => granted.with_timeout(asked.timeout()?),
@@ -128,7 +126,7 @@ impl Limits {
             OptionKind::Rollover => granted.with_rollover(asked.rollover()?),
             OptionKind::MsftWindow => match (request.operation, asked.msft_window()?) {
                 (Operation::Read, MsftWindow::Asked) => {
-                    let most = u8::try_from(max_window.get()).unwrap_or(u8::MAX);
+                    let most = u8::try_from(self.max_window_size.get()).unwrap_or(u8::MAX);
                     granted.with_msft_window(MsftWindow::Granted { most })
                 }
                 (Operation::Read | Operation::Write, _) => return None,

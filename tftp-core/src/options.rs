@@ -149,9 +149,10 @@ impl Options {
         self.remember(OptionKind::BlockSize2)
     }
 
-    /// Adds `windowsize`, or changes its value in place.
+    /// Adds `windowsize`, or changes its value in place. A larger one than
+    /// [`WindowSize::LARGEST_SAFE`] is lowered to it: nobody asks for more, grants or uses more.
     pub fn with_window_size(mut self, size: WindowSize) -> Self {
-        self.window_size = Some(size);
+        self.window_size = Some(size.min(WindowSize::LARGEST_SAFE));
         self.remember(OptionKind::WindowSize)
     }
 

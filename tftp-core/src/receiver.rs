@@ -10,13 +10,13 @@
 //!  Closing ──ERROR polled──► Over
 //! ```
 //!
-//! In `Receiving` the blocks that have been returned are remembered as [`Arrivals`]. An ACK is owed
-//! when a window is full, when the file is whole, and when something seems lost: a gap that more
-//! than three later blocks did not close, or a flight that ended early.
+//! In `Receiving` the blocks that have been returned are remembered as [`Arrivals`]; when they are
+//! acknowledged is decided by [`Acks`].
 
-use core::{net::SocketAddr, time::Duration};
+use core::net::SocketAddr;
 
 use crate::{
+    acks::{Acks, Owed},
     arrivals::{Arrivals, Place},
     error::{ErrorCode, Failure, Misconduct},
     link::{End, Link, Origin, encode_error, judge_stranger},
@@ -26,6 +26,7 @@ use crate::{
     rto::Timing,
     session::{Chunk, Ignored, Order, Params, Received, Stats, Status, Summary, Transmit, Verdict},
     time::Instant,
+    values::WindowSize,
     wire::{OptionAck, Packet, SMALL_PACKET, encode_option_ack},
 };
 
@@ -33,18 +34,18 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receiver {
     link: Link,
+    role: Role,
     phase: Phase,
     order: Order,
     rollover: Rollover,
     arrivals: Arrivals,
-    /// The block of the last ACK that was polled; a window begins behind it.
-    acknowledged: u64,
-    owed: Owed,
-    /// When the ACK that opened this window left, while that still measures a round trip.
-    opened_at: Instant,
-    gap: Gap,
-    /// When a flight that has neither filled its window nor gone on is answered.
-    flight_over_at: Instant,
+    acks: Acks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Role {
+    Client,
+    Server,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,32 +68,6 @@ enum Phase {
     Over(End),
 }
 
-/// Whether an ACK is to be polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Owed {
-    Nothing,
-    /// One that tells the sender nothing new, or only that something is missing.
-    Repeat,
-    /// One that opens the next window, or ends the transfer.
-    Progress,
-}
-
-/// What is known of the hole right behind `base`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Gap {
-    /// Later blocks that have come since.
-    later: u8,
-    /// It has been answered; from now on only the retransmission timer asks for it.
-    answered: bool,
-}
-
-impl Gap {
-    const NONE: Self = Self { later: 0, answered: false };
-}
-
-/// A gap is answered when more later blocks than this have come: reordering displaces less.
-const REORDERING: u8 = 3;
-
 /// Numbers that the wire's 16 bits can tell apart.
 const NUMBERS: u64 = 1 << u16::BITS;
 
@@ -114,7 +89,7 @@ impl Receiver {
         } else {
             (Phase::Granting { due: true }, Owed::Nothing)
         };
-        Self::new(Link::reply(now, peer, answer, timing), phase, order, owed)
+        Self::new(Link::reply(now, peer, answer, timing), Role::Server, phase, order, owed)
     }
 
     /// A client's read request: opens with the request, which the caller has encoded and sends on
@@ -130,21 +105,18 @@ impl Receiver {
         timing: Timing,
     ) -> Self {
         let link = Link::request(now, server, asked, timing);
-        Self::new(link, Phase::Requesting { due: true }, order, Owed::Nothing)
+        Self::new(link, Role::Client, Phase::Requesting { due: true }, order, Owed::Nothing)
     }
 
-    fn new(link: Link, phase: Phase, order: Order, owed: Owed) -> Self {
+    fn new(link: Link, role: Role, phase: Phase, order: Order, owed: Owed) -> Self {
         Self {
             link,
+            role,
             phase,
             order,
             rollover: Rollover::ToZero,
             arrivals: Arrivals::NONE,
-            acknowledged: 0,
-            owed,
-            opened_at: Instant::NEVER,
-            gap: Gap::NONE,
-            flight_over_at: Instant::NEVER,
+            acks: Acks::new(owed),
         }
     }
 
@@ -190,7 +162,7 @@ impl Receiver {
             }
             Phase::Receiving if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
-                    self.owed = Owed::Repeat;
+                    self.acks.owe(Owed::Repeat);
                     self.link.count_repeat();
                 }
             }
@@ -210,11 +182,7 @@ impl Receiver {
             }
             return;
         }
-        if now >= self.flight_over_at {
-            self.flight_over_at = Instant::NEVER;
-            self.gap.answered = self.arrivals.has_gap();
-            self.owe(Owed::Repeat);
-        }
+        self.acks.handle_timeout(now, self.arrivals.has_gap());
         if !self.link.is_overdue(now) {
             return;
         }
@@ -231,7 +199,7 @@ impl Receiver {
             }
             Phase::Receiving if again => {
                 self.link.count_repeat();
-                self.owe(Owed::Repeat);
+                self.acks.owe(Owed::Repeat);
             }
             Phase::Receiving => self.close(End::Failed(Failure::TimedOut)),
             Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
@@ -258,8 +226,7 @@ impl Receiver {
     /// round trip under way is measured too short: leave some seconds before `to`.
     pub fn rebase(&mut self, from: Instant, to: Instant) {
         self.link.rebase(from, to);
-        self.opened_at = self.opened_at.rebased(from, to);
-        self.flight_over_at = self.flight_over_at.rebased(from, to);
+        self.acks.rebase(from, to);
         if let Phase::Lingering { until } = &mut self.phase {
             *until = until.rebased(from, to);
         }
@@ -300,7 +267,7 @@ impl Receiver {
             Phase::Closing(_) => Some(Instant::NEVER),
             Phase::Lingering { until } => Some(until),
             Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving => {
-                Some(self.link.overdue_at.min(self.flight_over_at))
+                Some(self.link.overdue_at.min(self.acks.poll_timeout()))
             }
         }
     }
@@ -364,7 +331,7 @@ impl Receiver {
             Phase::Requesting { .. } => match negotiate::accept(&self.link.options, oack) {
                 Ok(agreed) => {
                     self.opened(now, from, agreed);
-                    self.owed = Owed::Progress;
+                    self.acks.owe_progress();
                     Verdict::Accepted
                 }
                 Err(misconduct) => {
@@ -376,7 +343,7 @@ impl Receiver {
             // proved: it has sent no request that an OACK could answer.
             Phase::Receiving if self.is_proved() && self.arrivals.is_empty() => {
                 self.link.count_duplicate();
-                self.owe(Owed::Repeat);
+                self.acks.owe(Owed::Repeat);
                 Verdict::Accepted
             }
             Phase::Granting { .. }
@@ -428,6 +395,7 @@ impl Receiver {
             return Received::Other(self.misconduct(Misconduct::OverlongData));
         };
         let is_last = len < block_size;
+        self.acks.block_came(now);
         match (self.arrivals.place(block, is_last), self.order) {
             _ if before || self.arrivals.is_whole() => return self.handle_repeated_data(now, wire),
             (Place::Seen, _) => return self.handle_repeated_data(now, wire),
@@ -462,58 +430,42 @@ impl Receiver {
 
     /// The run of blocks has become longer: decides on the ACK.
     fn advanced(&mut self, now: Instant) {
-        self.gap = Gap::NONE;
-        let opened_at = core::mem::replace(&mut self.opened_at, Instant::NEVER);
-        if opened_at < Instant::NEVER {
-            self.link.retransmission.measured(now.saturating_duration_since(opened_at));
+        let window_size = self.link.params().window_size;
+        if let Some(trip) = self.acks.round_trip(now) {
+            self.link.retransmission.measured(trip);
+            // Not in lock-step, and not as a server: see `CAUTIOUS_FLOOR`.
+            if self.role == Role::Client && window_size > WindowSize::LOCK_STEP {
+                self.link.retransmission.follow_sender();
+            }
         }
         self.link.retransmission.progress();
-        let window_size = u64::from(self.link.params().window_size.get());
-        let window_end = self.acknowledged.saturating_add(window_size);
+        let window_end = self.acks.window_end(window_size.get().into());
         if self.arrivals.is_whole() || self.arrivals.base() >= window_end {
-            self.owed = Owed::Progress;
+            self.acks.owe_progress();
             self.link.overdue_at = Instant::NEVER;
-            self.flight_over_at = Instant::NEVER;
         } else {
             self.link.await_answer(now);
-            let pauses = if self.arrivals.has_gap() { 1 } else { TAIL_PAUSES };
-            self.flight_over_at = now + self.pause() * pauses;
+            let round_trip = self.link.retransmission.smoothed();
+            self.acks.run_grew(now, self.arrivals.has_gap(), round_trip);
         }
     }
 
     /// A block came that cannot close the hole behind `base`.
-    ///
-    /// It is answered once, with an ACK of the last block before it, as soon as reordering cannot
-    /// explain it any more, or when the flight is over.
     fn notice_gap(&mut self, now: Instant) {
-        if self.gap.answered {
-            return;
-        }
-        self.gap.later = self.gap.later.saturating_add(1);
-        if self.gap.later > REORDERING {
-            self.gap.answered = true;
-            self.flight_over_at = Instant::NEVER;
-            self.owe(Owed::Repeat);
-        } else {
-            self.flight_over_at = now + self.pause();
-        }
+        self.acks.block_behind_gap(now, self.link.retransmission.smoothed());
     }
 
     /// A block came again: the sender has not got our ACK, or the network doubles packets.
     fn handle_repeated_data<'d>(&mut self, now: Instant, wire: u16) -> Received<'d> {
         self.link.count_duplicate();
         let newest = wire == self.rollover.on_wire(self.arrivals.base());
-        let lock_step = self.link.params().window_size.get() == 1;
+        let lock_step = self.link.params().window_size == WindowSize::LOCK_STEP;
         match self.phase {
-            Phase::Lingering { .. } if newest => self.owe(Owed::Repeat),
-            Phase::Receiving if lock_step => self.owe(Owed::Repeat),
-            // With windows the flight is answered as a whole, when it is over.
-            Phase::Receiving if self.owed == Owed::Nothing => {
-                self.flight_over_at = now + self.pause();
-            }
+            Phase::Lingering { .. } if newest => self.acks.owe(Owed::Repeat),
+            Phase::Receiving if lock_step => self.acks.owe(Owed::Repeat),
+            Phase::Receiving => self.acks.block_repeated(now, self.link.retransmission.smoothed()),
             Phase::Requesting { .. }
             | Phase::Granting { .. }
-            | Phase::Receiving
             | Phase::Lingering { .. }
             | Phase::Closing(_)
             | Phase::Over(_) => {}
@@ -522,17 +474,12 @@ impl Receiver {
     }
 
     fn poll_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
-        let owed = core::mem::replace(&mut self.owed, Owed::Nothing);
-        self.opened_at = match owed {
-            Owed::Nothing => return None,
-            Owed::Repeat => Instant::NEVER,
-            Owed::Progress => now,
-        };
+        if !self.acks.poll(now, self.arrivals.base()) {
+            return None;
+        }
         if self.link.overdue_at == Instant::NEVER {
             self.link.await_answer(now);
         }
-        self.flight_over_at = Instant::NEVER;
-        self.acknowledged = self.arrivals.base();
         if self.arrivals.is_whole() && !matches!(self.phase, Phase::Lingering { .. }) {
             let linger = self.link.retransmission.timing().linger(self.params().interval);
             self.phase = Phase::Lingering { until: now + linger };
@@ -546,19 +493,6 @@ impl Receiver {
         ack.encode(out).map(Transmit::Packet)
     }
 
-    /// Owes an ACK, unless a weightier one is owed already.
-    fn owe(&mut self, owed: Owed) {
-        if self.owed == Owed::Nothing {
-            self.owed = owed;
-        }
-    }
-
-    /// How long a flight may pause before it counts as over.
-    fn pause(&self) -> Duration {
-        let round_trip = self.link.retransmission.smoothed().unwrap_or_default();
-        (round_trip / 4).max(Duration::from_millis(1))
-    }
-
     fn summary(&self) -> Summary {
         Summary { bytes: self.link.tally.bytes, params: self.link.params() }
     }
@@ -570,7 +504,7 @@ impl Receiver {
 
     fn close(&mut self, end: End) {
         self.link.overdue_at = Instant::NEVER;
-        self.flight_over_at = Instant::NEVER;
+        self.acks.close();
         self.phase = match end.farewell() {
             Some(_) => Phase::Closing(end),
             None => Phase::Over(end),
@@ -578,10 +512,36 @@ impl Receiver {
     }
 }
 
-/// A flight that stops without a gap has lost its tail, or its sender is busy: it is given this
-/// many pauses.
-const TAIL_PAUSES: u32 = 8;
-
 fn ignored<'d>(why: Ignored) -> Received<'d> {
     Received::Other(Verdict::Ignored(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use super::*;
+    use crate::values::BlockSize;
+
+    /// See `tests/rollover.rs` for the sender.
+    #[test]
+    fn f32_a_receiver_counts_more_than_four_billion_blocks() {
+        const BEFORE: u64 = (1 << 32) - 2;
+        let (now, peer) = (Instant::ZERO, (Ipv4Addr::LOCALHOST, 40_000).into());
+        let granted = Options::NONE.with_block_size(BlockSize::MIN);
+        let mut receiver = Receiver::reply(now, peer, granted, Order::Any, Timing::SERVER);
+        receiver.arrivals = Arrivals::up_to(BEFORE);
+        receiver.phase = Phase::Receiving;
+        let mut out = [0; SMALL_PACKET];
+        for (block, number) in (BEFORE + 1..).zip([0xFFFF, 0, 1]) {
+            let [high, low] = u16::to_be_bytes(number);
+            let data = [0, 3, high, low, 1, 2, 3, 4, 5, 6, 7, 8];
+            let Received::Data(chunk) = receiver.handle_datagram(now, peer, &data) else {
+                panic!("block {block} is new");
+            };
+            assert_eq!(chunk.offset, (block - 1) * 8);
+            assert_eq!(receiver.poll_transmit(now, &mut out), Some(Transmit::Packet(4)));
+            assert_eq!(out[..4], [0, 4, high, low]);
+        }
+    }
 }

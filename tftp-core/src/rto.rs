@@ -15,9 +15,10 @@ use core::{num::NonZeroU32, time::Duration};
 /// more than 60 seconds: boot loaders stop answering while their console is busy.
 ///
 /// A negotiated `timeout` is the retransmission interval instead (RFC 2349), for as many times as
-/// it takes to be as patient, 254 at most. Before the peer has answered it is the first interval, and there are
-/// fewer retransmissions where they would take longer than a minute: a forged request must not hold
-/// a session for hours.
+/// it takes to be as patient. One below a second, which only `utimeout` can be, gives way to the
+/// measured time-out where that is longer, and after its retries doubles up to a second. Before the
+/// peer has answered it is the first interval, and there are fewer retransmissions where they would
+/// take longer than a minute: a forged request must not hold a session for hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timing {
     opening_ms: u32,
@@ -96,17 +97,32 @@ impl Timing {
 /// a lost datagram on a local network goes unnoticed.
 pub const FLOOR: Duration = Duration::from_millis(20);
 
-/// The same before blocks have been measured, and for a receiver, which measures none.
+/// The same before blocks have been measured, and for the receivers of servers and of lock-step
+/// transfers.
 ///
 /// The opening's small packets say nothing of the time that a window takes on a slow link, where
 /// every retransmission too early is one window more in the queue. And the ACKs of a receiver are
 /// repeated for senders without a good timer of their own: some of those answer every one with
-/// DATA, so that it must not come to a sender that is only busy.
+/// DATA, and wrong DATA at that, so that it must not come to a sender that is only busy.
 const CAUTIOUS_FLOOR: Duration = Duration::from_millis(200);
 
 /// How long a silent peer that has chosen the interval itself is kept: at least for so long once
 /// it has answered, and at most for so long before.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How short the measured time-out may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Pace {
+    /// [`CAUTIOUS_FLOOR`].
+    Cautious,
+    /// [`FLOOR`]: a sender that has seen how long its blocks take.
+    Prompt,
+    /// Twice that: a receiver, whose ACK must not cross with what is sent again in any case.
+    Following,
+}
+
+/// No `timeout` is shorter.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// One session's estimate of the round trip, and where it stands in the schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,8 +136,7 @@ pub(crate) struct Retransmission {
     smallest: Option<Micros>,
     /// It is a sender's.
     windows_measured: bool,
-    /// A sender has seen how long its blocks take, if not a whole window of them.
-    blocks_measured: bool,
+    pace: Pace,
     /// Doublings of the estimate that stay until an answer comes without a time-out (Karn's rule,
     /// second half).
     backed_off: u8,
@@ -139,7 +154,7 @@ impl Retransmission {
             variation: Micros::from(Duration::ZERO),
             smallest: None,
             windows_measured: false,
-            blocks_measured: false,
+            pace: Pace::Cautious,
             backed_off: 0,
             attempt: 0,
             proved: false,
@@ -183,15 +198,20 @@ impl Retransmission {
         self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
     }
 
-    /// The same for the first blocks of a window, which are there sooner than all of it.
+    /// The same for the first blocks of a sender's window, which are there sooner than all of it.
     pub(crate) fn measured_blocks(&mut self, trip: Duration) {
         self.smooth(trip);
-        self.blocks_measured = true;
+        self.pace = Pace::Prompt;
+    }
+
+    /// For a receiver that may ask again as soon as a good sender would have sent by itself.
+    pub(crate) fn follow_sender(&mut self) {
+        self.pace = Pace::Following;
     }
 
     /// Whether the estimate comes from blocks, not only from the small packets of the opening.
     fn is_measured(&self) -> bool {
-        self.smallest.is_some() || self.blocks_measured
+        self.smallest.is_some() || self.pace == Pace::Prompt
     }
 
     fn smooth(&mut self, trip: Duration) {
@@ -212,7 +232,7 @@ impl Retransmission {
     pub(crate) fn measured_window(&mut self, trip: Duration) {
         self.measured(trip);
         self.windows_measured = true;
-        self.blocks_measured = true;
+        self.pace = Pace::Prompt;
     }
 
     /// The peer has shown by a correct answer that it is there.
@@ -260,7 +280,7 @@ impl Retransmission {
                 }
                 if self.attempt < self.most() { doubled(first, self.attempt) } else { first }
             }
-            (true, Some(interval)) => interval,
+            (true, Some(interval)) => self.agreed_wait(interval, self.attempt),
             (true, None) => {
                 let free = self.uncounted();
                 match self.attempt.checked_sub(free) {
@@ -285,11 +305,27 @@ impl Retransmission {
             (false, _) if self.timing.sparing => 0,
             (false, _) => self.most_openings(),
             (true, Some(interval)) => {
-                let patient = PATIENCE.as_micros().div_ceil(interval.as_micros().max(1));
-                self.timing.retries.max(u8::try_from(patient).unwrap_or(u8::MAX))
+                let mut silence = Duration::ZERO;
+                (1..MOST_ATTEMPTS)
+                    .find(|&times| {
+                        silence += self.agreed_wait(interval, times - 1);
+                        times >= self.timing.retries && silence >= PATIENCE
+                    })
+                    .unwrap_or(MOST_ATTEMPTS)
             }
             (true, None) => self.timing.retries.saturating_add(self.uncounted()),
         }
+    }
+
+    /// How long to wait at an interval that both sides know of, after so many time-outs in a row.
+    fn agreed_wait(&self, interval: Duration, attempt: u8) -> Duration {
+        if interval >= SECOND {
+            return interval;
+        }
+        let measured = self.measured_wait().unwrap_or_default();
+        let most = measured.max(SECOND);
+        let first = doubled(interval.max(measured), self.backed_off).min(most);
+        doubled(first, attempt.saturating_sub(self.timing.retries)).min(most)
     }
 
     /// Copies of the first packet that a peer which has proved nothing may be sent.
@@ -305,20 +341,25 @@ impl Retransmission {
         (0..32).find(|&times| doubled(estimate, times) >= ceiling).unwrap_or(0)
     }
 
-    /// RFC 6298 section 2: SRTT + 4 * RTTVAR, between the floor and the ceiling.
+    /// RFC 6298 section 2: SRTT + 4 * RTTVAR.
+    fn measured_wait(&self) -> Option<Duration> {
+        let variation = Duration::from(self.variation).saturating_mul(4);
+        self.smoothed().map(|smoothed| smoothed.saturating_add(variation))
+    }
+
+    /// The same between the floor and the ceiling.
     fn estimate(&self) -> Duration {
-        let measured = match self.smoothed() {
-            Some(smoothed) => {
-                smoothed.saturating_add(Duration::from(self.variation).saturating_mul(4))
-            }
-            None => self.timing.opening(),
+        let measured = self.measured_wait().unwrap_or(self.timing.opening());
+        let measured = match self.pace {
+            Pace::Cautious => measured.max(CAUTIOUS_FLOOR),
+            Pace::Prompt => measured.max(FLOOR),
+            Pace::Following => measured.max(FLOOR) * 2,
         };
-        let floor = if self.blocks_measured { FLOOR } else { CAUTIOUS_FLOOR };
         let ceiling = self.ceiling();
         // Where a round trip has been measured, time-outs in a row mean that much is lost, not that
         // the peer is far away.
         let most = if self.is_measured() { 1 } else { MOST_BACK_OFF };
-        doubled(measured.max(floor).min(ceiling), self.backed_off).min(ceiling * most)
+        doubled(measured.min(ceiling), self.backed_off).min(ceiling * most)
     }
 
     /// The ceiling gives way to two round trips: a path slower than it would otherwise have every
@@ -337,12 +378,16 @@ impl Retransmission {
 
 /// A duration of up to 71 minutes in four bytes, none in no more: sessions are small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Micros(NonZeroU32);
+pub(crate) struct Micros(NonZeroU32);
+
+impl Micros {
+    pub(crate) const LEAST: Self = Self(NonZeroU32::MIN);
+}
 
 impl From<Duration> for Micros {
     fn from(duration: Duration) -> Self {
         let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
-        Self(NonZeroU32::new(micros).unwrap_or(NonZeroU32::MIN))
+        NonZeroU32::new(micros).map_or(Self::LEAST, Self)
     }
 }
 

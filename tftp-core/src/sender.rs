@@ -189,10 +189,13 @@ impl Sender {
         }
         let again = self.link.try_again();
         match self.phase {
+            // One that has said nothing is not sent an ERROR either.
             Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending
                 if !again && !self.is_proved() =>
             {
-                self.close(End::Failed(Failure::NoAnswer));
+                let end =
+                    if self.all_sent() { End::Unconfirmed } else { End::Failed(Failure::NoAnswer) };
+                self.phase = Phase::Over(end);
             }
             Phase::Requesting { ref mut due } | Phase::Granting { ref mut due } => {
                 *due = true;
@@ -345,29 +348,35 @@ impl Sender {
         block: u16,
         next_window: Option<u8>,
     ) -> Verdict<'d> {
-        let verdict = match self.phase {
+        match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
             Phase::Requesting { .. } if block == 0 => {
                 self.link.agree(Options::NONE);
                 self.opened(now, from)
             }
-            Phase::Granting { .. } if block == 0 => self.opened(now, from),
+            Phase::Granting { .. } if block == 0 => {
+                let verdict = self.opened(now, from);
+                self.heed_next_window(next_window);
+                verdict
+            }
             Phase::Sending => {
                 let rollover = self.link.params().rollover;
-                self.acknowledge(now, rollover.block_at(block, self.base))
+                self.acknowledge(now, rollover.block_at(block, self.base), next_window)
             }
             Phase::Requesting { .. }
             | Phase::Granting { .. }
             | Phase::Closing(_)
             | Phase::Over(_) => Verdict::Ignored(Ignored::Unexpected),
-        };
-        if verdict == Verdict::Accepted
-            && let Some(MsftWindow::Granted { most }) = self.link.options.msft_window()
+        }
+    }
+
+    /// `msftwindow`: an ACK that counts tells the size of the next window.
+    fn heed_next_window(&mut self, next_window: Option<u8>) {
+        if let Some(MsftWindow::Granted { most }) = self.link.options.msft_window()
             && let Some(told) = next_window.filter(|&told| told > 0)
         {
             self.window = told.min(most).into();
         }
-        verdict
     }
 
     fn handle_option_ack<'d>(
@@ -403,12 +412,17 @@ impl Sender {
 
     /// Takes an ACK of `block`: the first number at or above `base` that the wire's 16 bits can
     /// mean. One above `high` is an old ACK or nonsense.
-    fn acknowledge<'d>(&mut self, now: Instant, block: u64) -> Verdict<'d> {
+    fn acknowledge<'d>(
+        &mut self,
+        now: Instant,
+        block: u64,
+        next_window: Option<u8>,
+    ) -> Verdict<'d> {
         if block > self.high {
             return Verdict::Ignored(Ignored::Unexpected);
         }
         if block == self.base {
-            return self.acknowledge_again(now);
+            return self.acknowledge_again(now, next_window);
         }
         if block >= self.flight.fresh && self.flight.began < Instant::NEVER {
             let trip = now.saturating_duration_since(self.flight.began);
@@ -421,6 +435,7 @@ impl Sender {
             }
         }
         self.link.retransmission.progress();
+        self.heed_next_window(next_window);
         let before = core::mem::replace(&mut self.base, block);
         if Some(block) == self.last_block() {
             self.phase = Phase::Over(End::Done);
@@ -455,7 +470,7 @@ impl Sender {
     /// for the rest of the transfer. In lock-step this is absolute. With windows the receiver has
     /// no other way to say that the first block of a window is missing: there a repeated ACK begins
     /// the window again, once, and only when it comes so late that it can be about this window.
-    fn acknowledge_again<'d>(&mut self, now: Instant) -> Verdict<'d> {
+    fn acknowledge_again<'d>(&mut self, now: Instant, next_window: Option<u8>) -> Verdict<'d> {
         self.link.count_duplicate();
         let windowed = self.window > 1;
         let old_news = self.flight.stale > 0;
@@ -468,6 +483,7 @@ impl Sender {
         if !(windowed && late) || self.flight.repeated {
             return Verdict::Ignored(Ignored::Duplicate);
         }
+        self.heed_next_window(next_window);
         self.begin_window();
         self.flight.repeated = true;
         Verdict::Accepted

@@ -60,8 +60,8 @@ pub struct WindowSize(NonZeroU16);
 impl WindowSize {
     /// One block at a time: lock-step, as in RFC 1350.
     pub const LOCK_STEP: Self = Self(NonZeroU16::MIN);
-    /// The largest window that is asked for or granted, 32,767 blocks: half of the block numbers.
-    /// In a larger one an old ACK could be taken for that of a block just sent.
+    /// The largest window that [`Options`](crate::Options) hold, 32,767 blocks: half of the block
+    /// numbers. In a larger one an old ACK could be taken for that of a block just sent.
     pub const LARGEST_SAFE: Self = Self(NonZeroU16::new(u16::MAX / 2).expect("not zero"));
 
     /// A window of that many blocks.

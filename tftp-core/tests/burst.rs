@@ -164,15 +164,15 @@ fn an_end_no_commit_was_given_for_changes_nothing() {
 
 #[test]
 fn the_largest_window_of_the_largest_blocks_is_counted_without_overflow() {
-    let options = trace::asking(65_464, 65_535);
+    let options = trace::asking(65_464, 32_767);
     let mut sender = Sender::reply(Instant::ZERO, PEER, options, Some(u64::MAX), Timing::SERVER);
     let mut out = [0; SMALL_PACKET];
     let _ = sender.poll_transmit(at(0), &mut out);
     let _ = sender.handle_datagram(at(1), PEER, &ack(0));
     let Some(Transmit::Burst(burst)) = sender.poll_transmit(at(1), &mut out) else { panic!() };
-    assert_eq!(burst.packets(), 65_535);
-    assert_eq!(burst.payload_len(), 65_535 * 65_464);
-    assert_eq!(burst.framed_len(), 65_535 * 65_468);
+    assert_eq!(burst.packets(), 32_767);
+    assert_eq!(burst.payload_len(), 32_767 * 65_464);
+    assert_eq!(burst.framed_len(), 32_767 * 65_468);
 }
 
 /// The first plan for a file of this length in blocks of 8 bytes.

@@ -4,10 +4,12 @@
 mod trace;
 
 use tftp_core::{
-    BlockSize, Failure, FineTimeout, Limits, Misconduct, MsftWindow, OptionKind, OptionSet,
-    Options, Rollover, Status,
+    BlockSize, Failure, FineTimeout, Instant, Limits, Misconduct, MsftWindow, OptionKind,
+    OptionSet, Options, Rollover, Status,
 };
-use trace::{Trace, ack, answer, blksize, blocks, data, file, oack, read, serve_read, write};
+use trace::{
+    Trace, ack, answer, blksize, blocks, data, error, file, oack, read, serve_read, write,
+};
 
 const BLOCK: &[u8] = b"8 bytes.";
 
@@ -74,17 +76,32 @@ fn utimeout_is_the_retransmission_interval() {
     }
 }
 
+/// Six retries, like anybody; then it doubles, and a second at most. A minute is a minute.
 #[test]
-fn the_shortest_interval_comes_to_an_end_as_well() {
+fn an_interval_shorter_than_a_second_is_kept_for_six_retries_and_then_doubles() {
     let granted = Options::NONE.with_fine_timeout(FineTimeout::new(10_000).unwrap());
     let mut session = serve_read(granted, &file(600));
     session.poll(0);
-    session.gets(5, ack(0)).poll(5);
-    for attempt in 1..=254 {
-        session.wakes(5 + attempt * 10).sends(5 + attempt * 10, &blocks(&file(600), 512, 1..=1));
+    session.gets(1, ack(0)).poll(1);
+    let mut now = 1;
+    let doubled = [20, 40, 80, 160, 320, 640];
+    for pause in [10; 7].into_iter().chain(doubled).chain([1000; 59]) {
+        now += pause;
+        session.wakes(now).sends(now, &blocks(&file(600), 512, 1..=1));
     }
-    session.wakes(5 + 255 * 10).poll(5 + 255 * 10);
+    assert!(now > 60_000, "{now} ms");
+    session.wakes(now + 1000).sends(now + 1000, &[error(0, "timed out")]);
     session.is_over(Status::Failed(Failure::TimedOut));
+}
+
+#[test]
+fn an_interval_shorter_than_a_second_gives_way_to_the_measured_time_out() {
+    let granted = Options::NONE.with_fine_timeout(FineTimeout::new(10_000).unwrap());
+    let mut session = serve_read(granted, &file(600));
+    session.sends(0, &[oack("utimeout=10000")]).gets(100, ack(0));
+    session.sends(100, &blocks(&file(600), 512, 1..=1));
+    // The round trip was 100 ms, its variation 50.
+    session.wakes(400).sends(400, &blocks(&file(600), 512, 1..=1));
 }
 
 #[test]
@@ -139,6 +156,21 @@ fn msftwindow_an_ack_that_is_ignored_tells_nothing() {
     session.gets(10, told(0, 2)).sends(10, &blocks(&content, 8, 1..=2));
     session.gets_again(11, told(0, 6)).is_silent(11);
     session.gets(20, ack(2)).sends(20, &blocks(&content, 8, 3..=4));
+}
+
+/// The ACK of a block that came twice leaves what is on its way alone, and a smaller window has no
+/// room for more: then the timer runs.
+#[test]
+fn msftwindow_a_window_that_shrinks_while_it_is_on_its_way_does_not_stop_the_transfer() {
+    let content = file(8 * 40);
+    let mut session = msft(&content, 6);
+    session.gets(10, told(0, 6)).sends(10, &blocks(&content, 8, 1..=6)).wakes(210);
+    session.sends(210, &blocks(&content, 8, 1..=6)).gets(220, told(4, 6));
+    session.sends(220, &blocks(&content, 8, 5..=10)).gets(221, told(5, 2)).is_silent(221);
+    let again = session.timer().unwrap();
+    assert!(again < Instant::NEVER, "nobody would ever speak again");
+    session.handle_timeout(again);
+    session.sends(1000, &blocks(&content, 8, 6..=7));
 }
 
 #[test]

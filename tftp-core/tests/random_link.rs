@@ -10,7 +10,10 @@ use netsim::{
     Bounds, Checksum, Habits, Job, Opener, Path, Random, Receiving, Sending, Sim, Weather, file,
 };
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
-use tftp_core::{BlockSize, Failure, Limits, Mode, Options, Order, Status, Timeout, WindowSize};
+use tftp_core::{
+    BlockSize, Failure, FineTimeout, Limits, Mode, MsftWindow, OptionKind, OptionSet, Options,
+    Order, Rollover, Status, Timeout, WindowSize,
+};
 
 /// A transfer, without its file.
 #[derive(Clone, Debug)]
@@ -192,60 +195,112 @@ fn set_up<'a>(
 }
 
 fn transfers() -> impl Strategy<Value = Transfer> {
-    (any::<bool>(), shapes(), any::<bool>(), any::<bool>(), any::<bool>(), 0u16..40, 0u16..80)
-        .prop_map(
-            |(reads, (len, asked), netascii, strict, unknown_len, most_block, most_window)| {
-                // One in a few servers lowers what was asked.
-                let limits = Limits {
-                    max_block_size: BlockSize::new(most_block.max(8) * 16).unwrap(),
-                    max_window_size: WindowSize::new(most_window.max(1)).unwrap(),
-                    ..Limits::default()
-                };
-                Transfer {
-                    opener: if reads { Opener::Receiver } else { Opener::Sender },
-                    len,
-                    asked,
-                    limits,
-                    mode: if netascii { Mode::Netascii } else { Mode::Octet },
-                    order: if strict { Order::Strict } else { Order::Any },
-                    unknown_len,
-                }
-            },
-        )
+    (any::<bool>(), shapes(), any::<bool>(), any::<bool>(), any::<bool>(), limits()).prop_map(
+        |(reads, (len, asked), netascii, strict, unknown_len, limits)| Transfer {
+            opener: if reads { Opener::Receiver } else { Opener::Sender },
+            len,
+            asked,
+            limits,
+            mode: if netascii { Mode::Netascii } else { Mode::Octet },
+            order: if strict { Order::Strict } else { Order::Any },
+            unknown_len,
+        },
+    )
+}
+
+/// One in a few servers lowers what was asked, and one in a few knows no option of some kinds.
+fn limits() -> impl Strategy<Value = Limits> {
+    let unknown = prop_oneof![3 => Just(0u8), 1 => any::<u8>()];
+    (0u16..40, 0u16..80, unknown).prop_map(|(most_block, most_window, unknown)| {
+        let known = (0..).zip(OptionKind::ALL).filter(|(bit, _)| unknown & (1 << bit) == 0);
+        Limits {
+            options: known.map(|(_, kind)| kind).fold(OptionSet::NONE, OptionSet::with),
+            max_block_size: BlockSize::new(most_block.max(8) * 16).unwrap(),
+            max_window_size: WindowSize::new(most_window.max(1)).unwrap(),
+            ..Limits::default()
+        }
+    })
 }
 
 /// Lengths around the edges of blocks and windows, and the options that make these edges.
 fn shapes() -> impl Strategy<Value = (usize, Options)> {
-    let block_size = prop_oneof![1 => Just(None), 8 => (8u16..=32).prop_map(Some)];
+    (sizes(), intervals(), extras(), lengths()).prop_map(|(sizes, interval, extras, len)| {
+        let asked = [interval, extras].into_iter().fold(sizes, with);
+        let block =
+            asked.block_size().or(asked.block_size2()).map_or(512, |size| size.get().into());
+        let window = block * asked.window_size().map_or(1, |size| usize::from(size.get()));
+        let len = match len {
+            Length::Bytes(bytes) => bytes,
+            Length::Edge { windows, blocks, off } => {
+                (windows * window + blocks * block + off).saturating_sub(3).min(6000)
+            }
+        };
+        (len, asked)
+    })
+}
+
+/// `blksize`, sometimes `blksize2`, sometimes both or none; and `windowsize`.
+fn sizes() -> impl Strategy<Value = Options> {
+    let size = |bytes: u16| BlockSize::new(bytes).unwrap();
+    let block_size = prop_oneof![
+        1 => Just(Options::NONE),
+        8 => (8u16..=32).prop_map(move |bytes| Options::NONE.with_block_size(size(bytes))),
+        1 => (8u16..=70).prop_map(move |bytes| Options::NONE.with_block_size2(size(bytes))),
+        1 => (8u16..=32, 8u16..=32).prop_map(move |(one, other)| {
+            Options::NONE.with_block_size2(size(one)).with_block_size(size(other))
+        }),
+    ];
     let window_size =
         prop_oneof![Just(None), (1u16..=4).prop_map(Some), (1u16..=70).prop_map(Some)];
-    let timeout = prop_oneof![3 => Just(None), 1 => (1u8..4).prop_map(Some)];
-    (block_size, window_size, timeout, any::<bool>(), lengths()).prop_map(
-        |(block_size, window_size, timeout, sized, len)| {
-            let mut asked = Options::NONE;
-            if let Some(bytes) = block_size {
-                asked = asked.with_block_size(BlockSize::new(bytes).unwrap());
-            }
-            if let Some(blocks) = window_size {
-                asked = asked.with_window_size(WindowSize::new(blocks).unwrap());
-            }
-            if let Some(seconds) = timeout {
-                asked = asked.with_timeout(Timeout::new(seconds).unwrap());
-            }
-            if sized {
-                asked = asked.with_transfer_size(0);
-            }
-            let block = usize::from(block_size.unwrap_or(512));
-            let window = block * usize::from(window_size.unwrap_or(1));
-            let len = match len {
-                Length::Bytes(bytes) => bytes,
-                Length::Edge { windows, blocks, off } => {
-                    (windows * window + blocks * block + off).saturating_sub(3).min(6000)
-                }
-            };
-            (len, asked)
-        },
-    )
+    (block_size, window_size).prop_map(|(options, blocks)| match blocks {
+        Some(blocks) => options.with_window_size(WindowSize::new(blocks).unwrap()),
+        None => options,
+    })
+}
+
+/// `timeout` or `utimeout`, often none.
+fn intervals() -> impl Strategy<Value = Options> {
+    prop_oneof![
+        6 => Just(Options::NONE),
+        2 => (1u8..4).prop_map(|s| Options::NONE.with_timeout(Timeout::new(s).unwrap())),
+        1 => (10_000u32..3_000_000)
+            .prop_map(|us| Options::NONE.with_fine_timeout(FineTimeout::new(us).unwrap())),
+    ]
+}
+
+/// The options that need no more than themselves.
+fn extras() -> impl Strategy<Value = Options> {
+    let rollover = prop_oneof![
+        4 => Just(None),
+        1 => Just(Some(Rollover::ToZero)),
+        1 => Just(Some(Rollover::ToOne)),
+    ];
+    let msft_window = prop_oneof![4 => Just(false), 1 => Just(true)];
+    (any::<bool>(), rollover, msft_window).prop_map(|(sized, rollover, msft_window)| {
+        let mut options = Options::NONE;
+        if sized {
+            options = options.with_transfer_size(0);
+        }
+        if let Some(rollover) = rollover {
+            options = options.with_rollover(rollover);
+        }
+        if msft_window {
+            options = options.with_msft_window(MsftWindow::Asked);
+        }
+        options
+    })
+}
+
+/// Both sets of options.
+fn with(options: Options, more: Options) -> Options {
+    more.iter().fold(options, |all, (kind, _)| match kind {
+        OptionKind::Timeout => all.with_timeout(more.timeout().unwrap()),
+        OptionKind::FineTimeout => all.with_fine_timeout(more.fine_timeout().unwrap()),
+        OptionKind::TransferSize => all.with_transfer_size(more.transfer_size().unwrap()),
+        OptionKind::Rollover => all.with_rollover(more.rollover().unwrap()),
+        OptionKind::MsftWindow => all.with_msft_window(more.msft_window().unwrap()),
+        other => unreachable!("{other:?} comes first"),
+    })
 }
 
 /// A file's length, in bytes or by its place among the blocks.

@@ -291,6 +291,22 @@ fn f39_a_read_whose_last_ack_never_comes_ends_unconfirmed() {
     assert_eq!(session.timer(), None);
 }
 
+/// Its only block was sent, and nobody answered: the client may have the file. One that has said
+/// nothing is not sent an ERROR.
+#[test]
+fn f39_a_file_of_one_block_whose_only_ack_never_comes_ends_unconfirmed() {
+    for content in [&b"all"[..], b""] {
+        let mut session = serve_read(Options::NONE, content);
+        session.sends(0, &[data(1, content)]);
+        for wakes in [1000, 3000, 7000, 15_000, 31_000] {
+            session.wakes(wakes).sends(wakes, &[data(1, content)]);
+        }
+        session.wakes(32_000).is_silent(32_000);
+        assert!(matches!(session.status(), Status::Unconfirmed(_)), "{:?}", session.status());
+        assert_eq!(session.timer(), None);
+    }
+}
+
 fn peer_of(session: &trace::Trace) -> std::net::SocketAddr {
     match &session.half {
         trace::Half::Sender(sender) => sender.peer(),

@@ -4,10 +4,10 @@ mod trace;
 
 use std::time::Duration;
 
-use tftp_core::{Ignored, Limits, WindowSize};
+use tftp_core::{Ignored, Limits, Mode, Operation, Options, Request, WindowSize};
 use trace::{
-    Half, Trace, ack, answer, at, blocks, data, file, oack, serve_read, serve_write,
-    serve_write_strictly, windows_of,
+    Half, REQUEST, Trace, ack, answer, at, blocks, data, error, file, oack, read, serve_read,
+    serve_write, serve_write_strictly, windows_of,
 };
 
 const NOTHING: [Vec<u8>; 0] = [];
@@ -40,6 +40,17 @@ fn no_window_is_larger_than_half_of_the_block_numbers() {
     let limits = Limits { max_window_size: WindowSize::new(65_535).unwrap(), ..Limits::default() };
     let first = answer(b'\x02', b"octet", b"windowsize\x0065535\0", &limits, None);
     assert_eq!(first, Ok(oack("windowsize=32767")));
+    // Nor does a client ask for one, or use it, whatever its driver wants.
+    let options = Options::NONE.with_window_size(WindowSize::new(65_535).unwrap());
+    let request =
+        Request { operation: Operation::Read, filename: b"name", mode: Mode::Octet, options };
+    let mut datagram = [0; Request::MAX_LEN];
+    let len = request.encode(&mut datagram).unwrap();
+    assert_eq!(datagram[..len], *b"\0\x01name\0octet\0windowsize\x0032767\0");
+    let mut session = read(options);
+    session.poll(0);
+    session.gets(5, oack("windowsize=32768"));
+    session.sends(5, &[error(8, "OACK with an unacceptable value")]);
 }
 
 #[test]
@@ -192,8 +203,8 @@ fn f40_a_gap_near_the_flights_end_is_answered_a_quarter_round_trip_later() {
 #[test]
 fn f40_at_least_a_millisecond_is_left_to_reordering() {
     let (file, mut session) = writing_after(4, 200, 0);
-    session.receives(0, &blocks(&file, 8, 1..=1)).receives(5, &blocks(&file, 8, 3..=3));
-    session.wakes(6).sends(6, &[ack(1)]);
+    session.receives(0, &blocks(&file, 8, 1..=1)).receives(0, &blocks(&file, 8, 3..=3));
+    session.wakes(1).sends(1, &[ack(1)]);
 }
 
 #[test]
@@ -201,6 +212,48 @@ fn a_flight_whose_tail_is_lost_is_answered_two_round_trips_later() {
     let (file, mut session) = writing(8, 200);
     session.receives(40, &blocks(&file, 8, 1..=5)).is_silent(40);
     session.wakes(120).sends(120, &[ack(5)]);
+}
+
+/// Over a slow link, or where the driver takes long to write each of them. Otherwise every one of
+/// our ACKs would put one window more into the queue that made the blocks come slowly.
+#[test]
+fn a_flight_whose_blocks_come_slowly_is_not_over_between_them() {
+    let (file, mut session) = writing(8, 200);
+    for (ms, block) in [(1, 1), (7, 2), (13, 4)] {
+        session.receives(ms, &blocks(&file, 8, block..=block)).is_silent(ms);
+    }
+    // The round trip is 1 ms, but the blocks come 6 ms apart.
+    // The round trip is 1 ms, but the blocks come several ms apart: a pause of 4 ms is none.
+    session.is_silent(17);
+    let over = session.timer().unwrap();
+    assert!((at(18)..=at(13 + 4 * 6)).contains(&over), "{over:?}");
+    session.handle_timeout(over);
+    session.sends(40, &[ack(2)]);
+}
+
+/// RFC 1350 section 2: the recipient of a lost packet "will timeout and may retransmit his last
+/// packet". In windows our client does so as soon as a good sender would have done it by itself.
+#[test]
+fn a_client_asks_for_a_window_that_was_lost_as_a_whole_after_40_ms() {
+    let (file, mut session) = (file(200), read(windows_of(4)));
+    session.sends(0, &[REQUEST]).gets(1, oack("blksize=8 windowsize=4")).sends(1, &[ack(0)]);
+    // The first window is given more time: nobody knows yet how long blocks take.
+    assert_eq!(session.timer(), Some(at(201)));
+    session.receives(2, &blocks(&file, 8, 1..=4)).sends(2, &[ack(4)]);
+    session.wakes(42).sends(42, &[ack(4)]).wakes(122).sends(122, &[ack(4)]);
+    session.receives(123, &blocks(&file, 8, 5..=8)).sends(123, &[ack(8)]);
+}
+
+/// Some clients answer every repeated ACK with DATA, and wrong DATA at that.
+#[test]
+fn a_server_and_a_lock_step_client_wait_five_times_as_long() {
+    let (file, mut server) = writing(4, 200);
+    server.receives(1, &blocks(&file, 8, 1..=4)).sends(1, &[ack(4)]);
+    assert_eq!(server.timer(), Some(at(201)));
+    let mut client = read(windows_of(1));
+    client.sends(0, &[REQUEST]).gets(1, oack("blksize=8 windowsize=1")).sends(1, &[ack(0)]);
+    client.receives(2, &blocks(&file, 8, 1..=1)).sends(2, &[ack(1)]);
+    assert_eq!(client.timer(), Some(at(202)));
 }
 
 #[test]

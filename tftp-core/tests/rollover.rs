@@ -2,8 +2,8 @@
 
 mod trace;
 
-use tftp_core::Ignored;
-use trace::{Trace, ack, data, oack, serve_read, serve_write, windows_of};
+use tftp_core::{Ignored, Instant, SMALL_PACKET, Sender, Status, Timing, Transmit, Verdict};
+use trace::{PEER, Trace, ack, data, oack, serve_read, serve_write, windows_of};
 
 const BLOCK: [u8; 8] = *b"8 bytes!";
 
@@ -93,6 +93,28 @@ fn a_file_of_65535_blocks_is_not_begun_again_by_a_late_block_1() {
     session.gets(10, data(65_535, b"end")).gets_again(10, data(1, BLOCK));
     session.sends(10, &[ack(65_535)]);
     assert_eq!(session.file.len(), 65_534 * 8 + 3);
+}
+
+/// 32 GiB in the smallest blocks. (A receiver's count is tested beside it, in `src/receiver.rs`.)
+#[test]
+fn f32_a_sender_counts_more_than_four_billion_blocks() {
+    const LEN: u64 = 8 * ((1 << 32) + 40_000) + 3;
+    let now = Instant::ZERO;
+    let mut sender = Sender::reply(now, PEER, windows_of(32_767), Some(LEN), Timing::SERVER);
+    let mut out = [0; SMALL_PACKET];
+    let mut sent = 0;
+    while let Some(transmit) = sender.poll_transmit(now, &mut out) {
+        if let Transmit::Burst(burst) = transmit {
+            assert_eq!(burst.offset(), 8 * sent);
+            sent += u64::from(burst.packets());
+            sender.commit(now, burst);
+        }
+        let last = u16::try_from(sent % (1 << 16)).unwrap();
+        assert_eq!(sender.handle_datagram(now, PEER, &ack(last)), Verdict::Accepted);
+        assert_eq!(sender.acknowledged(), LEN.min(8 * sent));
+    }
+    assert_eq!(sent, LEN / 8 + 1);
+    assert!(matches!(sender.status(), Status::Done(summary) if summary.bytes == LEN));
 }
 
 /// A lock-step read in which all blocks before this one are acknowledged, and it was just sent.

@@ -31,11 +31,12 @@ fn f36_f37_a_first_packet_that_nobody_answers_is_repeated_five_times_with_back_o
 #[test]
 fn f36_a_sparing_server_repeats_its_first_packet_only_when_it_is_asked_again() {
     let serve = |answer| {
-        let sender = Sender::reply(Instant::ZERO, PEER, answer, Some(3), Timing::SERVER.sparing());
-        Trace::new(Half::Sender(sender), b"all")
+        let sender =
+            Sender::reply(Instant::ZERO, PEER, answer, Some(512), Timing::SERVER.sparing());
+        Trace::new(Half::Sender(sender), &file(512))
     };
     for (answer, first) in [
-        (Options::NONE, data(1, b"all")),
+        (Options::NONE, data(1, file(512))),
         (blksize(8), oack("blksize=8")),
         (timeout(2), oack("timeout=2")),
     ] {

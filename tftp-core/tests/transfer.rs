@@ -6,7 +6,7 @@ mod netsim;
 use std::time::Duration;
 
 use netsim::{End, Fate, Job, Opener, Path, Sim, file, options};
-use tftp_core::Order;
+use tftp_core::{Mode, Order};
 
 const OPENERS: [Opener; 2] = [Opener::Receiver, Opener::Sender];
 
@@ -46,6 +46,26 @@ fn block_numbers_roll_over() {
         let sim = Sim::ours(Job::new(Opener::Receiver, &content, options(8, window_size))).run();
         sim.assert_complete(&content);
         assert_eq!(sim.sender.data_sent, blocks as u64);
+    }
+}
+
+/// Line ends fall on the edges of blocks and windows, and pairs are split there.
+#[test]
+fn f43_netascii_in_windows_rolls_over_and_is_repaired() {
+    let content = b"a\rb\ncde\n\n\r".repeat(36_000);
+    for opener in OPENERS {
+        let job = Job { mode: Mode::Netascii, ..Job::new(opener, &content, options(8, 7)) };
+        let blocks = job.blocks(8);
+        assert!(blocks > 65_536 + 100, "{blocks} blocks");
+        let sim = Sim::ours(job).run();
+        sim.assert_complete(&content);
+        assert_eq!(sim.sender.data_sent, blocks);
+        for lost in [65_533, 65_535, 65_536, 65_538] {
+            let sim = Sim::ours(job).over(Path::PLAIN, lose_data_once(lost)).run();
+            sim.assert_complete(&content);
+            let sent = sim.sender.data_sent;
+            assert!(sent <= blocks + 14, "{sent} DATA");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Command, Misuse, Spec, text};
+use super::{Argument, Command, Misuse, Spec, text};
 use crate::{
     remote::{DEFAULT_PORT, Host},
     value,
@@ -16,6 +16,7 @@ pub(crate) const CONNECT: Spec = Spec {
     detail: "\
 The host is looked up now; nothing is sent to it before a get or put.
 PORT is 69 unless given. An IPv6 address may stand in brackets.",
+    arguments: &[Argument::Host, Argument::None],
     parse,
 };
 

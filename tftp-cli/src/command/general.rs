@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{ALL, Command, Misuse, Spec, find, nothing};
+use super::{ALL, Argument, Command, Misuse, Spec, find, nothing};
 
 pub(crate) const STATUS: Spec = Spec {
     name: "status",
@@ -10,6 +10,7 @@ pub(crate) const STATUS: Spec = Spec {
     usage: "status",
     summary: "show the server and all settings",
     detail: "",
+    arguments: &[],
     parse: |words| nothing(words, Command::Status),
 };
 
@@ -19,6 +20,7 @@ pub(crate) const HELP: Spec = Spec {
     usage: "help [COMMAND]",
     summary: "list the commands, or explain one",
     detail: "",
+    arguments: &[Argument::Command, Argument::None],
     parse: parse_help,
 };
 
@@ -28,6 +30,7 @@ pub(crate) const BYE: Spec = Spec {
     usage: "bye",
     summary: "leave; Ctrl-D does too",
     detail: "",
+    arguments: &[],
     parse: |words| nothing(words, Command::Bye),
 };
 

@@ -2,7 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::{Command, Misuse, Spec, nothing};
+use super::{Argument, Command, Misuse, Spec, nothing};
+use crate::local;
 
 pub(crate) const LCD: Spec = Spec {
     name: "lcd",
@@ -10,6 +11,7 @@ pub(crate) const LCD: Spec = Spec {
     usage: "lcd [DIR]",
     summary: "change the local folder",
     detail: "Without DIR, to the home folder.",
+    arguments: &[Argument::LocalFolder, Argument::None],
     parse: |words| folder(words).map(Command::LocalCd),
 };
 
@@ -19,6 +21,7 @@ pub(crate) const LPWD: Spec = Spec {
     usage: "lpwd",
     summary: "show the local folder",
     detail: "",
+    arguments: &[],
     parse: |words| nothing(words, Command::LocalPwd),
 };
 
@@ -28,13 +31,14 @@ pub(crate) const LLS: Spec = Spec {
     usage: "lls [DIR]",
     summary: "list the local folder",
     detail: "",
+    arguments: &[Argument::LocalFolder, Argument::None],
     parse: |words| folder(words).map(Command::LocalLs),
 };
 
 fn folder(words: &[OsString]) -> Result<Option<PathBuf>, Misuse> {
     match words {
         [] => Ok(None),
-        [folder] => Ok(Some(folder.into())),
+        [folder] => Ok(Some(local::path(folder))),
         _ => Err(Misuse::too_many()),
     }
 }

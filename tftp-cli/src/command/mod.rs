@@ -17,7 +17,7 @@ use std::{
 
 use tftp_core::{BlockSize, Mode, Timeout, WindowSize};
 
-use crate::{fault::Fault, remote::Host, show};
+use crate::{fault::Fault, remote::Host, resolve::Family, show};
 use transfer::{Get, Put};
 
 /// A command that makes sense, ready to be carried out.
@@ -41,6 +41,12 @@ pub(crate) enum Command {
     Retries(Change<u8>),
     /// Whether to ask for options at all.
     Options(Change<bool>),
+    /// The local ports to use, first and last; `None` lets the system choose.
+    Ports(Change<Option<(u16, u16)>>),
+    /// The addresses to use of hosts that are named from now on.
+    Family(Change<Family>),
+    /// Whether to show a progress bar.
+    Progress(Change<bool>),
     /// Whether to use more words; without a value the other way round.
     Verbose(Option<bool>),
     /// Whether to show packets as they pass; without a value the other way round.
@@ -81,8 +87,41 @@ pub(crate) struct Spec {
     pub(crate) summary: &'static str,
     /// What else there is to know; lines, or nothing.
     pub(crate) detail: &'static str,
+    /// What the words after the name are, for completion; the last stands for all that follow.
+    pub(crate) arguments: &'static [Argument],
     /// Reads the words after the name.
     pub(crate) parse: fn(&[OsString]) -> Result<Command, Misuse>,
+}
+
+/// What a word of a command can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Argument {
+    /// Nothing that could be guessed.
+    None,
+    /// The name of a command.
+    Command,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+    /// A server.
+    Host,
+    /// A file on a server.
+    Remote,
+    /// A file here.
+    LocalFile,
+    /// A folder here.
+    LocalFolder,
+}
+
+impl Spec {
+    /// What the word is that follows `before`.
+    pub(crate) fn argument(&self, before: &[&str]) -> Argument {
+        let number = match before {
+            // All that follow are the same.
+            ["-a", ..] => 0,
+            before => before.len().min(self.arguments.len().saturating_sub(1)),
+        };
+        self.arguments.get(number).copied().unwrap_or(Argument::None)
+    }
 }
 
 /// A name belongs to one command only.
@@ -123,6 +162,9 @@ pub(crate) const ALL: &[&Spec] = &[
     &setting::TIMEOUT,
     &setting::RETRIES,
     &setting::OPTIONS,
+    &setting::PORTS,
+    &setting::FAMILY,
+    &setting::PROGRESS,
     &setting::VERBOSE,
     &setting::TRACE,
     &general::STATUS,

@@ -4,8 +4,13 @@ use std::ffi::OsString;
 
 use tftp_core::Mode;
 
-use super::{Change, Command, Misuse, Spec, nothing, text};
-use crate::value::{self, BadValue};
+use super::{Argument, Change, Command, Misuse, Spec, nothing, text};
+use crate::{
+    resolve::Family,
+    value::{self, BadValue},
+};
+
+const ON_OFF: Argument = Argument::OneOf(&["on", "off"]);
 
 pub(crate) const MODE: Spec = Spec {
     name: "mode",
@@ -15,6 +20,7 @@ pub(crate) const MODE: Spec = Spec {
     detail: "\
 octet (or binary) moves bytes as they are. netascii (or ascii) is for texts: line ends are
 translated. mail is for put only: the text goes to a user, and few servers take it.",
+    arguments: &[Argument::OneOf(&["octet", "netascii", "mail"]), Argument::None],
     parse: |words| change(words, str::parse::<Mode>).map(Command::Mode),
 };
 
@@ -24,6 +30,7 @@ pub(crate) const ASCII: Spec = Spec {
     usage: "ascii",
     summary: "the same as mode netascii",
     detail: "",
+    arguments: &[],
     parse: |words| nothing(words, Command::Mode(Change::To(Mode::Netascii))),
 };
 
@@ -33,6 +40,7 @@ pub(crate) const BINARY: Spec = Spec {
     usage: "binary",
     summary: "the same as mode octet",
     detail: "",
+    arguments: &[],
     parse: |words| nothing(words, Command::Mode(Change::To(Mode::Octet))),
 };
 
@@ -44,6 +52,7 @@ pub(crate) const BLKSIZE: Spec = Spec {
     detail: "\
 8 to 65464 (RFC 2348). 1428 fits an Ethernet frame over IPv4 and IPv6; larger blocks travel in
 fragments.",
+    arguments: &[],
     parse: |words| change(words, value::block_size).map(Command::BlockSize),
 };
 
@@ -53,6 +62,7 @@ pub(crate) const WINDOWSIZE: Spec = Spec {
     usage: "windowsize [N]",
     summary: "show or set the blocks in a window to ask for",
     detail: "1 to 65535 (RFC 7440). 1 acknowledges every block, as servers of old do.",
+    arguments: &[],
     parse: |words| change(words, value::window_size).map(Command::WindowSize),
 };
 
@@ -62,6 +72,7 @@ pub(crate) const TIMEOUT: Spec = Spec {
     usage: "timeout [SECS|auto]",
     summary: "show or set the retransmission time-out to ask for",
     detail: "1 to 255 seconds (RFC 2349). auto measures how fast the server answers instead.",
+    arguments: &[Argument::OneOf(&["auto"]), Argument::None],
     parse: |words| {
         let seconds = |text: &str| match text {
             "auto" => Ok::<_, BadValue>(None),
@@ -77,6 +88,7 @@ pub(crate) const RETRIES: Spec = Spec {
     usage: "retries [N]",
     summary: "show or set how often to send again before giving up",
     detail: "0 to 255.",
+    arguments: &[],
     parse: |words| change(words, value::retries).map(Command::Retries),
 };
 
@@ -86,7 +98,44 @@ pub(crate) const OPTIONS: Spec = Spec {
     usage: "options [on|off]",
     summary: "show or set whether to ask for options at all",
     detail: "off is plain RFC 1350: blocks of 512 bytes, each acknowledged.",
+    arguments: &[ON_OFF, Argument::None],
     parse: |words| change(words, on_or_off).map(Command::Options),
+};
+
+pub(crate) const PORTS: Spec = Spec {
+    name: "ports",
+    aliases: &[],
+    usage: "ports [FIRST-LAST|any]",
+    summary: "show or set the local ports to use",
+    detail: "For firewalls that let only some through. any lets the system choose.",
+    arguments: &[Argument::OneOf(&["any"]), Argument::None],
+    parse: |words| {
+        let ports = |text: &str| match text {
+            "any" => Ok::<_, BadValue>(None),
+            ports => value::port_range(ports).map(|ports| Some(ports.into_inner())),
+        };
+        change(words, ports).map(Command::Ports)
+    },
+};
+
+pub(crate) const FAMILY: Spec = Spec {
+    name: "family",
+    aliases: &[],
+    usage: "family [any|ipv4|ipv6]",
+    summary: "show or set the addresses to use of hosts named from now on",
+    detail: "any is the system's preference; where nothing listens at one address the next is asked.",
+    arguments: &[Argument::OneOf(&["any", "ipv4", "ipv6"]), Argument::None],
+    parse: |words| change(words, family).map(Command::Family),
+};
+
+pub(crate) const PROGRESS: Spec = Spec {
+    name: "progress",
+    aliases: &[],
+    usage: "progress [on|off]",
+    summary: "show or set whether long transfers have a progress bar",
+    detail: "It is on standard error, and only where that is a terminal.",
+    arguments: &[ON_OFF, Argument::None],
+    parse: |words| change(words, on_or_off).map(Command::Progress),
 };
 
 pub(crate) const VERBOSE: Spec = Spec {
@@ -95,6 +144,7 @@ pub(crate) const VERBOSE: Spec = Spec {
     usage: "verbose [on|off]",
     summary: "use more words, or fewer again",
     detail: "",
+    arguments: &[ON_OFF, Argument::None],
     parse: |words| {
         Ok(Command::Verbose(match change(words, on_or_off)? {
             Change::Show => None,
@@ -111,6 +161,7 @@ pub(crate) const TRACE: Spec = Spec {
     detail: "\
 One line each, on standard error: seconds since the transfer began, > for sent and < for received,
 the other end, type, block, size. --pcap FILE keeps them for Wireshark.",
+    arguments: &[ON_OFF, Argument::None],
     parse: |words| {
         Ok(Command::Trace(match change(words, on_or_off)? {
             Change::Show => None,
@@ -128,6 +179,15 @@ fn change<T, E: Into<Misuse>>(
         [] => Ok(Change::Show),
         [word] => read(text(word)?).map(Change::To).map_err(E::into),
         _ => Err(Misuse("it takes one value at most".to_owned())),
+    }
+}
+
+fn family(text: &str) -> Result<Family, Misuse> {
+    match text {
+        "any" => Ok(Family::Either),
+        "ipv4" | "4" => Ok(Family::V4),
+        "ipv6" | "6" => Ok(Family::V6),
+        _ => Err(Misuse(format!("`{}` is neither any nor ipv4 nor ipv6", text.escape_debug()))),
     }
 }
 

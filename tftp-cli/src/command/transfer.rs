@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Command, Misuse, Spec};
+use super::{Argument, Command, Misuse, Spec};
 use crate::{local, remote::Remote, show};
 
 /// One file to fetch.
@@ -62,6 +62,7 @@ REMOTE is one of:
 A name with a slash or backslash before its first colon, such as ./a:b, and one that begins with
 a drive, such as C:/a, are plain names too.
 A name with blanks or backslashes goes in quotes: get 'boot\\x64\\wdsnbp.com'",
+    arguments: &[Argument::Remote, Argument::LocalFile, Argument::None],
     parse: parse_get,
 };
 
@@ -77,6 +78,7 @@ into it under its own name. With -a all words are LOCAL.
 LOCAL may have wildcards: put *.cfg backup/
 Nothing is sent unless all files can be read.
 LOCAL - is standard input, and needs a REMOTE; at the prompt it ends with Ctrl-D.",
+    arguments: &[Argument::LocalFile, Argument::Remote],
     parse: parse_put,
 };
 
@@ -88,7 +90,7 @@ impl Get {
         let to = match to {
             Some(to) if to.is_empty() => return Err(Misuse("LOCAL is empty".to_owned())),
             Some(to) if to == "-" => Target::Stdout,
-            Some(to) => Target::Path(to.into()),
+            Some(to) => Target::Path(local::path(to)),
             None => Target::Path(local::last_part(&remote.name).ok_or_else(|| {
                 Misuse(format!(
                     "`{}` does not end in a file name; say LOCAL",
@@ -121,6 +123,16 @@ fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
         }
     };
     Ok(Command::Get(files))
+}
+
+/// The words of a `get` that name files on a server.
+pub(crate) fn names_of_get(words: &[OsString]) -> impl Iterator<Item = &OsStr> {
+    let names = match words {
+        [_, all, names @ ..] if all == "-a" => names,
+        [_, name, ..] => std::slice::from_ref(name),
+        _ => &[],
+    };
+    names.iter().map(OsString::as_os_str)
 }
 
 fn parse_put(words: &[OsString]) -> Result<Command, Misuse> {
@@ -159,7 +171,7 @@ impl Origin {
         match word {
             word if word.is_empty() => Err(Misuse("LOCAL is empty".to_owned())),
             word if word == "-" => Ok(Self::Stdin),
-            word => Ok(Self::Path(word.into())),
+            word => Ok(Self::Path(local::path(word))),
         }
     }
 }

@@ -3,8 +3,10 @@
 mod stdin;
 
 use std::{
+    env,
+    ffi::OsStr,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use tftp_mio::client::Sink;
@@ -24,6 +26,15 @@ pub(crate) fn last_part(remote: &[u8]) -> Option<PathBuf> {
     match last {
         b"" | b"." | b".." => None,
         name => Some(word::from_bytes(name.to_vec()).into()),
+    }
+}
+
+/// A path as it is typed: `~` is the home folder, at the prompt as in a shell.
+pub(crate) fn path(word: &OsStr) -> PathBuf {
+    let path = Path::new(word);
+    match (path.strip_prefix("~"), env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
     }
 }
 

@@ -19,8 +19,7 @@ const AHEAD: u64 = 256 * 1024;
 /// Bytes that one read takes.
 const READ: usize = 64 * 1024;
 
-/// A handle to what is read; the thread ends with the last of them.
-#[derive(Clone)]
+/// Standard input, read until it ends or this is dropped. What comes later is for others to read.
 pub(crate) struct Stdin(Arc<Shared>);
 
 struct Shared {
@@ -45,49 +44,50 @@ struct State {
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// Where bytes come from; the thread that reads has one.
+trait Input: Send + 'static {
+    /// Waits a moment for something to read, and returns whether there is.
+    fn is_ready(&mut self) -> io::Result<bool>;
+
+    /// Reads what is there. Zero bytes are the end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
 impl Stdin {
     /// Begins to read.
     ///
     /// # Errors
     /// When the system has no thread left.
     pub(crate) fn read() -> io::Result<Self> {
-        Self::read_from(input::next)
+        Self::read_from(input::Standard::new())
     }
 
-    fn read_from(
-        mut next: impl FnMut(&mut [u8]) -> io::Result<Option<usize>> + Send + 'static,
-    ) -> io::Result<Self> {
+    fn read_from(input: impl Input) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        let reader = Arc::downgrade(&shared);
-        thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-            let mut buffer = vec![0; READ];
-            // Nobody needs more once the last handle is gone.
-            while let Some(shared) = reader.upgrade() {
-                if !shared.wait_for_room() {
-                    continue;
-                }
-                match next(&mut buffer) {
-                    Ok(None) => {}
-                    Ok(Some(0)) => return shared.end(Ok(())),
-                    Ok(Some(read)) => shared.add(&buffer[..read]),
-                    Err(error) => return shared.end(Err(error.kind())),
-                }
-            }
-        })?;
+        let reader = Arc::clone(&shared);
+        thread::Builder::new().name("stdin".to_owned()).spawn(move || reader.read(input))?;
         Ok(Self(shared))
     }
 
-    /// Waits for the first bytes, or the end. A server that is asked before there is anything to
-    /// send would lose its patience.
-    pub(crate) fn wait_for_the_first(&self) {
-        let state = self.0.state();
-        let nothing = |state: &mut State| state.kept.is_empty() && state.end.is_none();
-        drop(self.0.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner));
+    /// Waits for the first bytes, or the end: a server that is asked before there is anything to
+    /// send would lose its patience. The wait ends as well when this is dropped.
+    pub(crate) fn wait_for_the_first(&self) -> impl FnOnce() + Send + 'static {
+        let shared = Arc::clone(&self.0);
+        move || {
+            let nothing = |state: &mut State| state.kept.is_empty() && state.end.is_none();
+            drop(shared.changed.wait_while(shared.state(), nothing));
+        }
     }
 
     /// What is sent. `wake` is called when bytes that were missing have come.
     pub(crate) fn source(&self, wake: impl Fn() + Send + Sync + 'static) -> Box<dyn Source> {
-        Box::new(Reading { stdin: self.clone(), wake: Arc::new(wake) })
+        Box::new(Reading { shared: Arc::clone(&self.0), wake: Arc::new(wake) })
+    }
+}
+
+impl Drop for Stdin {
+    fn drop(&mut self) {
+        self.0.end(self.0.state(), Err(io::ErrorKind::Interrupted));
     }
 }
 
@@ -97,27 +97,38 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits a moment for room, and returns whether there is any.
-    fn wait_for_room(&self) -> bool {
-        let state = self.state();
-        let full = |state: &mut State| state.end() >= state.wanted + AHEAD;
-        let (state, waited) = self
-            .changed
-            .wait_timeout_while(state, input::TURN, full)
-            .unwrap_or_else(PoisonError::into_inner);
-        drop(state);
-        !waited.timed_out()
+    /// Reads until the end.
+    fn read(&self, mut input: impl Input) {
+        let mut buffer = vec![0; READ];
+        while self.wait_for_room() {
+            let ready = input.is_ready();
+            // Under the lock: once it has ended for us, what comes is not ours.
+            let state = self.state();
+            match ready.and_then(|ready| ready.then(|| input.read(&mut buffer)).transpose()) {
+                _ if state.end.is_some() => return,
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(Some(0)) => return self.end(state, Ok(())),
+                Ok(Some(read)) => self.add(state, &buffer[..read]),
+                Err(error) => return self.end(state, Err(error.kind())),
+            }
+        }
     }
 
-    fn add(&self, bytes: &[u8]) {
-        let mut state = self.state();
+    /// Waits for room; `false` when nothing more is to be read.
+    fn wait_for_room(&self) -> bool {
+        let full = |state: &mut State| state.end() >= state.wanted + AHEAD && state.end.is_none();
+        let state = self.changed.wait_while(self.state(), full);
+        state.unwrap_or_else(PoisonError::into_inner).end.is_none()
+    }
+
+    fn add(&self, mut state: MutexGuard<'_, State>, bytes: &[u8]) {
         state.kept.extend(bytes);
         self.tell(state);
     }
 
-    fn end(&self, how: Result<(), io::ErrorKind>) {
-        let mut state = self.state();
-        state.end = Some(how);
+    fn end(&self, mut state: MutexGuard<'_, State>, how: Result<(), io::ErrorKind>) {
+        state.end.get_or_insert(how);
         self.tell(state);
     }
 
@@ -139,7 +150,7 @@ impl State {
 
 /// Standard input in a transfer.
 struct Reading {
-    stdin: Stdin,
+    shared: Arc<Shared>,
     wake: Wake,
 }
 
@@ -149,7 +160,7 @@ impl Source for Reading {
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.stdin.0.state();
+        let mut state = self.shared.state();
         let Some(skipped) = offset.checked_sub(state.start) else {
             return Err(io::ErrorKind::NotSeekable.into());
         };
@@ -160,7 +171,7 @@ impl Source for Reading {
                 None => {
                     state.wanted = state.wanted.max(offset + buffer.len() as u64);
                     state.waiting = Some(Arc::clone(&self.wake));
-                    self.stdin.0.changed.notify_all();
+                    self.shared.changed.notify_all();
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 Some(Err(kind)) => return Err(kind.into()),
@@ -168,7 +179,7 @@ impl Source for Reading {
             }
         }
         state.wanted = state.wanted.max(offset + there as u64);
-        self.stdin.0.changed.notify_all();
+        self.shared.changed.notify_all();
         // The bytes lie in two pieces, one behind the other.
         let (first, second) = state.kept.as_slices();
         let from_first = first.get(skipped..).unwrap_or_default();
@@ -179,7 +190,7 @@ impl Source for Reading {
     }
 
     fn forget_before(&mut self, offset: u64) {
-        let mut state = self.stdin.0.state();
+        let mut state = self.shared.state();
         let gone = offset.saturating_sub(state.start);
         let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(state.kept.len());
         state.kept.drain(..gone);
@@ -189,7 +200,7 @@ impl Source for Reading {
 
 #[cfg(unix)]
 mod input {
-    use std::{io, time::Duration};
+    use std::io;
 
     use rustix::{
         event::{PollFd, PollFlags, Timespec, poll},
@@ -198,35 +209,55 @@ mod input {
     };
 
     /// How long a thread that nobody needs any more may go on.
-    pub(super) const TURN: Duration = Duration::from_millis(100);
+    const TURN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-    /// Reads what is there; `None` when nothing is there yet. Past the buffer of the standard
-    /// library, which would keep for itself what the prompt is to read later.
-    pub(super) fn next(buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        let turn = Timespec::try_from(TURN).unwrap_or_default();
-        match poll(&mut [PollFd::new(&stdin(), PollFlags::IN)], Some(&turn)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(None),
-            _ => {}
+    /// Past the buffer of the standard library, which would keep what the prompt is to read later.
+    pub(super) struct Standard;
+
+    impl Standard {
+        pub(super) fn new() -> Self {
+            Self
         }
-        match rustix::io::read(stdin(), buffer) {
-            Ok(read) => Ok(Some(read)),
-            Err(Errno::INTR | Errno::AGAIN) => Ok(None),
-            Err(error) => Err(error.into()),
+    }
+
+    impl super::Input for Standard {
+        fn is_ready(&mut self) -> io::Result<bool> {
+            match poll(&mut [PollFd::new(&stdin(), PollFlags::IN)], Some(&TURN)) {
+                Err(Errno::INTR) => Ok(false),
+                ready => Ok(ready? > 0),
+            }
+        }
+
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            Ok(rustix::io::read(stdin(), buffer)?)
         }
     }
 }
 
 #[cfg(not(unix))]
 mod input {
-    use std::{
-        io::{self, Read as _},
-        time::Duration,
-    };
+    use std::io::{self, Read as _};
 
-    pub(super) const TURN: Duration = Duration::from_millis(100);
+    /// Where nobody tells what is there without waiting, it is read before it is asked for.
+    pub(super) struct Standard(Vec<u8>);
 
-    pub(super) fn next(buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        io::stdin().read(buffer).map(Some)
+    impl Standard {
+        pub(super) fn new() -> Self {
+            Self(Vec::new())
+        }
+    }
+
+    impl super::Input for Standard {
+        fn is_ready(&mut self) -> io::Result<bool> {
+            self.0.resize(super::READ, 0);
+            let read = io::stdin().read(&mut self.0)?;
+            self.0.truncate(read);
+            Ok(true)
+        }
+
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            (&self.0[..]).read(buffer)
+        }
     }
 }
 
@@ -234,24 +265,36 @@ mod input {
 mod tests {
     use std::{io, sync::mpsc};
 
-    use super::Stdin;
+    use super::{Input, Stdin};
 
     /// A stream of the chunks that are sent, which ends when the sender is dropped.
     fn stream() -> (mpsc::Sender<&'static [u8]>, Stdin) {
         let (chunks, arrivals) = mpsc::channel::<&[u8]>();
-        let next = move |buffer: &mut [u8]| {
-            let chunk = arrivals.recv().unwrap_or_default();
-            buffer[..chunk.len()].copy_from_slice(chunk);
-            Ok(Some(chunk.len()))
-        };
-        (chunks, Stdin::read_from(next).unwrap())
+        (chunks, Stdin::read_from(Chunks { arrivals, next: b"" }).unwrap())
+    }
+
+    struct Chunks {
+        arrivals: mpsc::Receiver<&'static [u8]>,
+        next: &'static [u8],
+    }
+
+    impl Input for Chunks {
+        fn is_ready(&mut self) -> io::Result<bool> {
+            self.next = self.arrivals.recv().unwrap_or_default();
+            Ok(true)
+        }
+
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[..self.next.len()].copy_from_slice(self.next);
+            Ok(self.next.len())
+        }
     }
 
     #[test]
     fn what_is_not_there_yet_is_announced_when_it_comes() {
         let (chunks, stdin) = stream();
         chunks.send(b"abc").unwrap();
-        stdin.wait_for_the_first();
+        stdin.wait_for_the_first()();
         let (woken, wake) = mpsc::channel();
         let mut source = stdin.source(move || woken.send(()).unwrap());
         let mut buffer = [0; 4];
@@ -273,7 +316,7 @@ mod tests {
     fn what_is_not_acknowledged_can_be_read_again_and_the_rest_is_gone() {
         let (chunks, stdin) = stream();
         chunks.send(b"abcdef").unwrap();
-        stdin.wait_for_the_first();
+        stdin.wait_for_the_first()();
         let mut source = stdin.source(|| ());
         let mut buffer = [0; 2];
         assert_eq!(source.read_at(4, &mut buffer).unwrap(), 2);
@@ -287,10 +330,21 @@ mod tests {
     fn the_end_is_the_end_however_often_it_is_asked_for() {
         let (chunks, stdin) = stream();
         drop(chunks);
-        stdin.wait_for_the_first();
+        stdin.wait_for_the_first()();
         let mut source = stdin.source(|| ());
         for _ in 0..2 {
             assert_eq!(source.read_at(0, &mut [0; 4]).unwrap(), 0);
         }
+    }
+
+    #[test]
+    fn what_comes_after_it_was_dropped_is_left_for_others() {
+        let (chunks, stdin) = stream();
+        let wait = stdin.wait_for_the_first();
+        drop(stdin);
+        wait();
+        // The reader goes with the next chunk, and no further.
+        chunks.send(b"abc").unwrap();
+        while chunks.send(b"").is_ok() {}
     }
 }

@@ -135,9 +135,9 @@ impl Session {
             ));
         }
         let stdin = Stdin::read().map_err(|error| Fault::local(doing, error))?;
-        let reading = stdin.clone();
+        let wait = stdin.wait_for_the_first();
         self.interrupts.unless_interrupted(move || {
-            reading.wait_for_the_first();
+            wait();
             Ok(())
         })?;
         Ok(stdin)

@@ -40,7 +40,7 @@ fn a_transfer_across_the_rollover() {
     check(65_534, Sender, 1, 4, Any, Boundless);
     check(65_534, Receiver, 2, 3, Any, Boundless);
     check(65_535, Sender, 3, 3, Any, Boundless);
-    check(65_535, Receiver, 3, 3, Strict, Boundless);
+    check(65_535, Receiver, 2, 3, Strict, Boundless);
 }
 
 #[test]
@@ -63,6 +63,7 @@ fn longer_transfers() {
     check(65_532, Sender, 2, 7, Any, Boundless);
     check(65_532, Receiver, 3, 6, Any, Boundless);
     check(65_534, Sender, 3, 3, Strict, Boundless);
+    check(65_535, Receiver, 3, 3, Strict, Boundless);
     check(65_534, Receiver, 1, 4, Any, Counted { copies: 2, expiries: 1 });
     check(65_534, Sender, 2, 3, Any, Counted { copies: 1, expiries: 0 });
     check(65_535, Receiver, 3, 3, Any, Counted { copies: 0, expiries: 0 });

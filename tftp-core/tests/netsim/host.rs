@@ -100,6 +100,8 @@ pub struct Sending<'a> {
     job: Job<'a>,
     request: Vec<u8>,
     checkpoint: Checkpoint,
+    /// The largest window that an ACK has told of (`msftwindow`).
+    told: u64,
 }
 
 /// Where encoding goes on: nothing before it is asked for again.
@@ -115,7 +117,7 @@ impl<'a> Sending<'a> {
         let session = (job.opener == Opener::Sender)
             .then(|| Sender::request(Instant::ZERO, ASKED, job.asked, job.len(), Timing::CLIENT));
         let checkpoint = Checkpoint::default();
-        Self { session, data_sent: 0, job, request: job.request(), checkpoint }
+        Self { session, data_sent: 0, job, request: job.request(), checkpoint, told: 0 }
     }
 
     pub fn status(&self) -> Option<Status> {
@@ -137,7 +139,8 @@ impl<'a> Sending<'a> {
         let acknowledged = session.acknowledged();
         let (block_size, window) = {
             let params = session.params();
-            (u64::from(params.block_size.get()), u64::from(params.window_size.get()))
+            let told = params.options.msft_window().map_or(0, |_| self.told);
+            (u64::from(params.block_size.get()), u64::from(params.window_size.get()).max(told))
         };
         assert!(burst.offset() >= acknowledged, "acknowledged bytes are sent again");
         let bytes = self.read(burst.offset(), burst.payload_len(), acknowledged);
@@ -202,6 +205,9 @@ impl Checkpoint {
 impl Host for Sending<'_> {
     fn handle(&mut self, now: Instant, datagram: &[u8]) {
         let peer = self.peer();
+        if let Ok(Packet::Ack { next_window: Some(told), .. }) = Packet::parse(datagram) {
+            self.told = self.told.max(told.into());
+        }
         match &mut self.session {
             None => {
                 self.session = self.job.answer(datagram).map(|answer| {

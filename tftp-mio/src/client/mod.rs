@@ -325,7 +325,7 @@ impl Settings {
         }
         let mut options = Options::NONE.with_block_size(self.block_size);
         if self.window_size > WindowSize::LOCK_STEP {
-            options = options.with_window_size(self.window_size.min(WindowSize::LARGEST_SAFE));
+            options = options.with_window_size(self.window_size);
         }
         if let Some(bytes) = transfer_size {
             options = options.with_transfer_size(bytes);

@@ -1,8 +1,13 @@
 //! What the server has done so far, in numbers: shared by its workers, read by whoever asks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use tftp_core::{ErrorCode, Operation, Stats};
+
+use super::histogram::{Distribution, Histogram};
 
 /// How a transfer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,16 +136,67 @@ impl Refused {
 
 /// Numbers that only grow, and two that stand for now. All workers of a server write to one of
 /// these, once a transfer or refusal, never once a packet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     started: [AtomicU64; 2],
     ended: [[AtomicU64; Outcome::ALL.len()]; 2],
     bytes: [AtomicU64; 2],
     retransmissions: AtomicU64,
+    /// In microseconds.
+    durations: Histogram,
+    /// In bytes a second.
+    rates: Histogram,
     refused: [AtomicU64; Refused::ALL.len()],
     unlogged: AtomicU64,
     active: AtomicU64,
     half_open: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        /// From a millisecond to five minutes.
+        const DURATIONS: [u64; 12] = [
+            1_000,
+            5_000,
+            20_000,
+            100_000,
+            250_000,
+            500_000,
+            1_000_000,
+            2_500_000,
+            5_000_000,
+            20_000_000,
+            60_000_000,
+            300_000_000,
+        ];
+        /// From what a serial line moves to ten gigabits.
+        const RATES: [u64; 12] = [
+            10_000,
+            100_000,
+            500_000,
+            1_000_000,
+            2_500_000,
+            5_000_000,
+            10_000_000,
+            25_000_000,
+            50_000_000,
+            100_000_000,
+            500_000_000,
+            1_250_000_000,
+        ];
+        Self {
+            started: Default::default(),
+            ended: Default::default(),
+            bytes: Default::default(),
+            retransmissions: AtomicU64::default(),
+            durations: Histogram::new(DURATIONS),
+            rates: Histogram::new(RATES),
+            refused: Default::default(),
+            unlogged: AtomicU64::default(),
+            active: AtomicU64::default(),
+            half_open: AtomicU64::default(),
+        }
+    }
 }
 
 impl Counters {
@@ -163,6 +219,16 @@ impl Counters {
     /// Packets of transfers which have ended that were sent a second time.
     pub fn retransmissions(&self) -> u64 {
         read(&self.retransmissions)
+    }
+
+    /// How long completed transfers took, in microseconds.
+    pub fn durations(&self) -> Distribution {
+        self.durations.read()
+    }
+
+    /// How fast completed transfers were, in bytes a second.
+    pub fn rates(&self) -> Distribution {
+        self.rates.read()
     }
 
     /// Datagrams that began no transfer for that reason.
@@ -189,10 +255,21 @@ impl Counters {
         add(&self.started[operation as usize], 1);
     }
 
-    pub(crate) fn count_end(&self, operation: Operation, outcome: Outcome, stats: &Stats) {
+    pub(crate) fn count_end(
+        &self,
+        operation: Operation,
+        outcome: Outcome,
+        stats: &Stats,
+        took: Duration,
+    ) {
         add(&self.ended[operation as usize][outcome as usize], 1);
         add(&self.bytes[operation as usize], stats.bytes);
         add(&self.retransmissions, stats.retransmissions);
+        if outcome == Outcome::Completed {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            self.durations.add(micros);
+            self.rates.add(stats.bytes.saturating_mul(1_000_000) / micros.max(1));
+        }
     }
 
     pub(crate) fn count_refusal(&self, reason: Refused) {

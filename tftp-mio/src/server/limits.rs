@@ -51,17 +51,35 @@ pub struct Capacity {
 /// Admits transfers; the workers of a server share one.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    transfers: usize,
-    per_client: usize,
-    half_open: usize,
+    most: usize,
     counters: Arc<Counters>,
     occupied: Mutex<Occupied>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Occupied {
+    bounds: Bounds,
     all: Tally,
     clients: HashMap<IpAddr, Tally>,
+}
+
+/// A capacity in numbers.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    transfers: usize,
+    per_client: usize,
+    half_open: usize,
+}
+
+impl Bounds {
+    fn new(capacity: &Capacity, most: usize) -> Self {
+        let transfers = capacity.transfers.map_or(most.max(1), NonZeroUsize::get);
+        Self {
+            transfers,
+            per_client: capacity.per_client.map_or(usize::MAX, NonZeroUsize::get),
+            half_open: capacity.half_open.map_or(transfers - transfers / 4, NonZeroUsize::get),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,14 +102,14 @@ pub(crate) enum Full {
 impl Admission {
     /// `most` is what ports and descriptors allow, where nothing else is configured.
     pub(crate) fn new(capacity: &Capacity, most: usize, counters: Arc<Counters>) -> Arc<Self> {
-        let transfers = capacity.transfers.map_or(most.max(1), NonZeroUsize::get);
-        Arc::new(Self {
-            transfers,
-            per_client: capacity.per_client.map_or(usize::MAX, NonZeroUsize::get),
-            half_open: capacity.half_open.map_or(transfers - transfers / 4, NonZeroUsize::get),
-            counters,
-            occupied: Mutex::default(),
-        })
+        let bounds = Bounds::new(capacity, most);
+        let occupied = Occupied { bounds, all: Tally::default(), clients: HashMap::new() };
+        Arc::new(Self { most, counters, occupied: Mutex::new(occupied) })
+    }
+
+    /// Admits by these numbers from now on. Who has a place keeps it.
+    pub(crate) fn set_capacity(&self, capacity: &Capacity) {
+        self.lock().bounds = Bounds::new(capacity, self.most);
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
@@ -104,14 +122,15 @@ impl Admission {
     /// When there is none; a transfer that gives way may change that.
     pub(crate) fn admit(self: &Arc<Self>, client: IpAddr) -> Result<Place, Full> {
         let mut occupied = self.lock();
+        let bounds = occupied.bounds;
         let own = occupied.clients.get(&client).copied().unwrap_or_default();
-        if own.active >= self.per_client {
+        if own.active >= bounds.per_client {
             return Err(Full::Client);
         }
-        if occupied.all.active >= self.transfers {
+        if occupied.all.active >= bounds.transfers {
             return Err(Full::Transfers);
         }
-        if occupied.all.half_open >= self.half_open {
+        if occupied.all.half_open >= bounds.half_open {
             return Err(Full::HalfOpen);
         }
         Ok(self.occupy(&mut occupied, client))
@@ -137,7 +156,7 @@ impl Admission {
 
     fn change(&self, client: IpAddr, from: Stage, to: Stage) {
         let mut occupied = self.lock();
-        let Occupied { all, clients } = &mut *occupied;
+        let Occupied { all, clients, .. } = &mut *occupied;
         let Some(own) = clients.get_mut(&client) else { return };
         for tally in [&mut *own, all] {
             tally.active = tally.active + to.active() - from.active();
@@ -240,9 +259,9 @@ mod tests {
     #[test]
     fn three_quarters_of_all_may_be_half_open_by_default() {
         for (transfers, half_open) in [(100, 75), (4, 3), (3, 3), (1, 1)] {
-            assert_eq!(admission(transfers, 0, 0).half_open, half_open);
+            assert_eq!(admission(transfers, 0, 0).lock().bounds.half_open, half_open);
         }
-        assert_eq!(admission(0, 0, 0).transfers, 100);
+        assert_eq!(admission(0, 0, 0).lock().bounds.transfers, 100);
     }
 
     #[test]

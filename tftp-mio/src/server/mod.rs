@@ -16,9 +16,11 @@ mod access;
 mod counters;
 mod finisher;
 mod giving_way;
+mod histogram;
 mod judge;
 mod limits;
 mod own_addresses;
+mod policy;
 mod ports;
 mod pulse;
 mod reception;
@@ -48,10 +50,13 @@ use crate::{
 };
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
+pub use histogram::Distribution;
 pub use judge::explain;
 use limits::Admission;
 pub use limits::Capacity;
 use own_addresses::OwnAddresses;
+use policy::Published;
+pub use policy::Reloader;
 pub use pulse::Pulse;
 use pulse::Rounds;
 use worker::{WAKE, Worker};
@@ -122,6 +127,7 @@ pub struct Server {
     worker: Worker,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
+    reloader: Reloader,
     counters: Arc<Counters>,
 }
 
@@ -173,9 +179,10 @@ impl Server {
         let most = limits::most_transfers(config.ports.len());
         let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
         let own = Arc::new(OwnAddresses::new(&addresses));
-        let worker =
-            Worker::new(poll, listeners, config, storage, stopper.clone(), admission, own)?;
-        Ok(Self { worker, addresses, stopper, counters })
+        let policy = Published::new(config, storage);
+        let reloader = Reloader::new(Arc::clone(&policy), Arc::clone(&admission));
+        let worker = Worker::new(poll, listeners, config, policy, stopper.clone(), admission, own)?;
+        Ok(Self { worker, addresses, stopper, reloader, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -186,6 +193,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// A handle that changes from another thread what the server decides by.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Tells from another thread whether the poll loop goes round.

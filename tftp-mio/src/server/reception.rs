@@ -7,45 +7,38 @@ use std::{
     sync::Arc,
 };
 
-use tftp_core::{
-    ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver, Request, Sender, Timing,
-};
+use tftp_core::{ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver, Request, Sender};
 
 use super::{
-    Access, Config,
     counters::Refused,
-    judge::Judge,
     limits::{Full, Place},
     own_addresses::OwnAddresses,
+    policy::{Policy, Published, Subscription},
     session::About,
     sessions::{Known, Sessions},
 };
 use crate::{
     socket::{Arrival, Listener, address_towards, enlarge_receive_buffer, is_broadcast},
-    storage::{Denied, Storage, Wanted},
+    storage::{Denied, Wanted},
     transfer::{Content, Transfer},
 };
 
 /// Decides about requests.
 pub(crate) struct Reception {
-    judge: Judge,
-    timing: Timing,
-    access: Access,
+    policy: Subscription,
     own: Arc<OwnAddresses>,
-    broadcast: bool,
     fingerprints: RandomState,
 }
 
 impl Reception {
-    pub(crate) fn new(config: &Config, storage: Arc<dyn Storage>, own: Arc<OwnAddresses>) -> Self {
-        Self {
-            judge: Judge::new(storage, config.limits),
-            timing: config.timing,
-            access: config.access.clone(),
-            own,
-            broadcast: config.broadcast,
-            fingerprints: RandomState::new(),
-        }
+    pub(crate) fn new(policy: Arc<Published>, own: Arc<OwnAddresses>) -> Self {
+        Self { policy: Subscription::new(policy), own, fingerprints: RandomState::new() }
+    }
+
+    /// Decides from now on by the latest policy, and returns it.
+    pub(crate) fn refresh(&mut self) -> &Policy {
+        self.policy.refresh();
+        self.policy.policy()
     }
 
     /// Takes a datagram that came to `listener`.
@@ -56,8 +49,9 @@ impl Reception {
         mut arrival: Arrival<'_>,
         sessions: &mut Sessions,
     ) {
+        let policy = self.policy.policy();
         let reporter = sessions.reporter();
-        if !self.access.admits(arrival.from.ip()) {
+        if !policy.access.admits(arrival.from.ip()) {
             return reporter.sender_refused(now, arrival.from);
         }
         // Nobody can be at port 0, and what claims to come from our own address would be answered
@@ -68,7 +62,7 @@ impl Reception {
         let group = is_group(listener, arrival.to);
         if group {
             // Requests to a group are answered by nobody, or by everybody.
-            match self.broadcast.then(|| address_towards(arrival.from)).transpose() {
+            match policy.broadcast.then(|| address_towards(arrival.from)).transpose() {
                 Ok(Some(unicast)) => arrival.to = unicast,
                 Ok(None) => {
                     return reporter.ignored(now, &arrival, Refused::Address, "sent to a group");
@@ -136,7 +130,9 @@ impl Reception {
             }
         };
         let wanted = Wanted::new(arrival.from.ip(), request);
-        let decide = || self.judge.decide(request, &wanted, || enlarge_receive_buffer(&socket));
+        let decide = || {
+            self.policy.policy().judge.decide(request, &wanted, || enlarge_receive_buffer(&socket))
+        };
         let mut granted = decide();
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
         {
@@ -175,7 +171,8 @@ impl Reception {
         content: Content,
         place: &Place,
     ) -> Transfer {
-        let timing = if place.repeats() { self.timing } else { self.timing.sparing() };
+        let timing = self.policy.policy().timing;
+        let timing = if place.repeats() { timing } else { timing.sparing() };
         match content {
             Content::Source(source) => {
                 let machine = Sender::reply(now, arrival.from, options, source.size(), timing);

@@ -1,7 +1,7 @@
 //! What the log and the counters say: one line for every transfer that has ended, and one for every
 //! refusal, as far as a flood leaves room.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use tftp_core::{Failure, Instant, Operation, Request, Status};
 
@@ -31,10 +31,11 @@ impl Reporter {
     pub(crate) fn transfer_ended(&mut self, now: Instant, session: &mut Session) {
         let (outcome, reason) = outcome(session);
         let stats = session.transfer.stats();
-        self.counters.count_end(session.about.operation, outcome, &stats);
+        let took = now.saturating_duration_since(session.about.began);
+        self.counters.count_end(session.about.operation, outcome, &stats, took);
         // Anybody can begin a transfer in another's name, but not answer for it.
         if session.transfer.is_proved() || self.may_write(now) {
-            transfer_ended(now, session, outcome, reason);
+            transfer_ended(session, took, outcome, reason);
         }
     }
 
@@ -57,7 +58,7 @@ impl Reporter {
     pub(crate) fn sender_refused(&mut self, now: Instant, peer: SocketAddr) {
         self.counters.count_refusal(Refused::Sender);
         if self.may_write(now) {
-            tracing::info!(%peer, outcome = "refused", reason = "\"sender may not ask\"", "datagram");
+            tracing::info!(%peer, outcome = "refused", reason = "sender may not ask", "datagram");
         }
     }
 
@@ -102,11 +103,10 @@ fn withheld(lines: u64) {
     tracing::warn!(lines, "a flood: lines about refused and unanswered requests were left out");
 }
 
-fn transfer_ended(now: Instant, session: &mut Session, outcome: Outcome, reason: Option<String>) {
+fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reason: Option<String>) {
     let trouble = session.transfer.take_content_error();
     let (about, transfer) = (&session.about, &session.transfer);
     let stats = transfer.stats();
-    let elapsed = now.saturating_duration_since(about.began);
     let reason = match trouble {
         Some(error) => Some(format!("{}: {error}", reason.unwrap_or_default())),
         None => reason,
@@ -114,15 +114,17 @@ fn transfer_ended(now: Instant, session: &mut Session, outcome: Outcome, reason:
     tracing::info!(
         peer = %about.peer,
         op = verb(about.operation),
-        name = %Quoted(Escaped(&about.name)),
+        name = Escaped(&about.name).to_string(),
         mode = %about.mode,
         bytes = stats.bytes,
-        seconds = %format_args!("{:.3}", elapsed.as_secs_f64()),
-        rate = %Rate(stats.bytes, elapsed),
-        options = %Quoted(transfer.params().options),
+        seconds = rounded(took.as_secs_f64()),
+        rate = %Rate(stats.bytes, took),
+        options = transfer.params().options.to_string(),
+        round_trip_ms = stats.round_trip.map(|time| rounded(time.as_secs_f64() * 1e3)),
         retransmissions = stats.retransmissions,
+        duplicates = stats.duplicates,
         outcome = outcome.name(),
-        reason = reason.map(|reason| tracing::field::display(Quoted(reason))),
+        reason,
         "transfer"
     );
 }
@@ -131,12 +133,17 @@ fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
     tracing::info!(
         %peer,
         op = verb(request.operation),
-        name = %Quoted(Escaped(request.filename)),
+        name = Escaped(request.filename).to_string(),
         mode = %request.mode,
         outcome = "refused",
-        reason = %Quoted(&why.text),
+        reason = &*why.text,
         "transfer"
     );
+}
+
+/// Six digits behind the point: more are noise.
+fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
 }
 
 /// How a transfer ended, and a few words more for people.
@@ -172,27 +179,24 @@ fn verb(operation: Operation) -> &'static str {
     }
 }
 
-/// A text in quotes.
-struct Quoted<T>(T);
-
-impl<T: fmt::Display> fmt::Display for Quoted<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0)
-    }
-}
-
-/// A peer's bytes, with quotes and everything but printable ASCII escaped, and cut where no name or
-/// text of good faith is as long.
+/// A peer's bytes with everything but printable ASCII escaped, and cut where no name or text of good
+/// faith is as long. Quotes are the business of whoever puts it into some.
 struct Escaped<'a>(&'a [u8]);
 
 const LONGEST: usize = 512;
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.get(..LONGEST) {
-            Some(cut) if cut.len() < self.0.len() => write!(f, "{}...", cut.escape_ascii()),
-            _ => write!(f, "{}", self.0.escape_ascii()),
+        let shown = self.0.get(..LONGEST).unwrap_or(self.0);
+        for piece in shown.split_inclusive(|&byte| matches!(byte, b'"' | b'\'')) {
+            let (quote, rest) = match piece.split_last() {
+                Some((quote @ (b'"' | b'\''), rest)) => (Some(char::from(*quote)), rest),
+                _ => (None, piece),
+            };
+            write!(f, "{}", rest.escape_ascii())?;
+            quote.map_or(Ok(()), |quote| f.write_char(quote))?;
         }
+        if shown.len() < self.0.len() { f.write_str("...") } else { Ok(()) }
     }
 }
 

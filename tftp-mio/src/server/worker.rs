@@ -6,13 +6,12 @@ use mio::{Events, Interest, Poll, Token};
 use tftp_core::Instant;
 
 use super::{
-    Config, Stopper, limits::Admission, own_addresses::OwnAddresses, ports::Ports,
-    reception::Reception, sessions::Sessions,
+    Config, Stopper, limits::Admission, own_addresses::OwnAddresses, policy::Published,
+    ports::Ports, reception::Reception, sessions::Sessions,
 };
 use crate::{
     clock::Clock,
     socket::{Buffers, Listener},
-    storage::Storage,
 };
 
 /// The token of the waker; those of the listening sockets are below it, those of the sessions begin
@@ -27,7 +26,6 @@ pub(crate) struct Worker {
     reception: Reception,
     sessions: Sessions,
     stopper: Stopper,
-    grace: Duration,
     /// Set once the server is asked to stop: when running transfers are ended.
     stop_at: Option<Instant>,
 }
@@ -37,7 +35,7 @@ impl Worker {
         poll: Poll,
         mut listeners: Vec<Listener>,
         config: &Config,
-        storage: Arc<dyn Storage>,
+        policy: Arc<Published>,
         stopper: Stopper,
         admission: Arc<Admission>,
         own: Arc<OwnAddresses>,
@@ -58,10 +56,9 @@ impl Worker {
             clock: Clock::start(),
             listeners,
             buffers: Buffers::new(),
-            reception: Reception::new(config, storage, own),
+            reception: Reception::new(policy, own),
             sessions,
             stopper,
-            grace: config.grace,
             stop_at: None,
         })
     }
@@ -110,6 +107,7 @@ impl Worker {
     /// Takes one batch from a listening socket. Returns whether there may be more.
     fn receive(&mut self, now: Instant, index: usize) -> bool {
         let Some(listener) = self.listeners.get(index) else { return false };
+        self.reception.refresh();
         let (reception, sessions) = (&self.reception, &mut self.sessions);
         let result = listener.receive(&mut self.buffers, |arrival| {
             reception.handle(now, listener, arrival, sessions);
@@ -127,6 +125,7 @@ impl Worker {
         if requests == 0 {
             return false;
         }
+        let grace = self.reception.refresh().grace;
         if self.stop_at.is_none() {
             for mut listener in self.listeners.drain(..) {
                 if let Err(error) = self.poll.registry().deregister(&mut listener.socket) {
@@ -134,9 +133,9 @@ impl Worker {
                 }
             }
             // Said when nobody listens any more.
-            tracing::info!(grace_seconds = self.grace.as_secs_f64(), "stopping");
+            tracing::info!(grace_seconds = grace.as_secs_f64(), "stopping");
         }
-        let stop_at = *self.stop_at.get_or_insert(now + self.grace);
+        let stop_at = *self.stop_at.get_or_insert(now + grace);
         if requests > 1 || now >= stop_at {
             self.sessions.abort_all(now, "server is shutting down");
             return true;

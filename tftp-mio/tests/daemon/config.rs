@@ -1,10 +1,34 @@
 //! The configuration file, as an operator writes it.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Output},
+};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::{
+    peer::{Peer, ack, content, data, oack, rrq, wrq},
+    server::{Server, command},
+};
+
+/// A server that reads this from the file `tftpd.toml` in its folder.
+fn configured(content: &str) -> Server {
+    let root = TempDir::new().expect("a folder to serve");
+    let file = root.path().join("tftpd.toml");
+    fs::write(&file, content).expect("a configuration");
+    let mut command = command([""; 0]);
+    command.arg("--config").arg(file).arg(root.path());
+    Server::run(root, command)
+}
+
+/// Writes another file, and has the server read it. Returns what it says when it has.
+fn reload(server: &Server, content: &str, says: &str) -> String {
+    fs::write(server.root().join("tftpd.toml"), content).expect("a configuration");
+    server.signal(Signal::HUP);
+    server.log_line(says)
+}
 
 #[test]
 fn a_file_serves_what_it_says() {
@@ -34,4 +58,120 @@ fn a_fault_in_the_file_ends_with_2_and_its_line() {
     let expected =
         format!("{}:2: there is no option `wirte`; did you mean `write`?\n", file.display());
     assert_eq!(said, expected);
+}
+
+#[test]
+fn hup_changes_what_the_next_requests_get_and_disturbs_no_transfer() {
+    let server = configured("write = \"never\"\n");
+    fs::write(server.root().join("file"), content(2000)).expect("a file to serve");
+    let mut running = Peer::of(&server);
+    running.ask(rrq("file", &[("blksize", "1000"), ("timeout", "9")]));
+    running.expect_next(oack(&[("blksize", "1000"), ("timeout", "9")]));
+    running.send(ack(0));
+    running.expect_next(data(1, &content(2000)[..1000]));
+    let mut next = Peer::of(&server);
+    next.ask(wrq("new", &[]));
+    next.expect_error(2);
+
+    let changed = "write = \"create\"\nmax-blksize = 600\n";
+    let line = reload(&server, changed, "reloaded");
+    assert!(line.contains("changed=\"max-blksize write\""), "{line}");
+
+    next.ask(wrq("new", &[("blksize", "1000")]));
+    next.expect(oack(&[("blksize", "600")]));
+    running.send(ack(1));
+    running.expect_next(data(2, &content(2000)[1000..]));
+    running.send(ack(2));
+    running.expect_next(data(3, ""));
+    server.stop();
+}
+
+#[test]
+fn hup_changes_who_may_ask_and_how_many() {
+    let server = configured("");
+    fs::write(server.root().join("file"), content(2000)).expect("a file to serve");
+    let mut first = Peer::of(&server);
+    first.ask(rrq("file", &[]));
+    first.expect(data(1, &content(2000)[..512]));
+    first.send(ack(1));
+    reload(&server, "max-transfers = 1\n", "changed=\"max-transfers\"");
+    let mut second = Peer::of(&server);
+    second.ask(rrq("file", &[]));
+    second.expect_error(0);
+    reload(&server, "deny = \"127.0.0.0/8\"\n", "changed=\"deny max-transfers\"");
+    second.ask(rrq("file", &[]));
+    server.log_line("sender may not ask");
+    server.stop();
+}
+
+#[test]
+fn a_reload_of_a_wrong_file_changes_nothing_and_says_so() {
+    let server = configured("write = \"create\"\n");
+    let line = reload(&server, "write = \"never\"\nport = 1\n", "tftpd.toml:2");
+    assert!(line.contains("there is no option `port`; did you mean `ports`?"), "{line}");
+    server.log_line("not reloaded: everything stays as it was");
+    let mut peer = Peer::of(&server);
+    peer.ask(wrq("new", &[]));
+    peer.expect(ack(0));
+    server.stop();
+}
+
+#[test]
+fn a_reload_says_what_waits_for_a_restart() {
+    let server = configured("");
+    let content = "ports = \"21000-21999\"\nlog-format = \"json\"\nquiet = false\n";
+    let line = reload(&server, content, "only a restart");
+    assert!(line.contains("options=\"log-format ports\""), "{line}");
+    server.log_line("reloaded");
+    server.stop();
+}
+
+#[test]
+fn the_level_of_the_log_is_reloaded() {
+    let server = configured("");
+    reload(&server, "verbose = 2\n", "changed=\"verbose\"");
+    let mut peer = Peer::of(&server);
+    peer.ask(b"\0\x03\0\0");
+    server.log_line("DEBUG datagram ignored");
+    server.stop();
+}
+
+/// Runs `tftpd --check` with these words, as somebody who could not bind anything.
+fn check(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tftpd")).arg("--check").args(words).output().expect("it runs")
+}
+
+#[test]
+fn check_binds_nothing_and_says_what_would_run() {
+    // Its port is taken.
+    let server = configured("write = \"create\"\nmax-blksize = 1468\n");
+    let (address, root) = (server.address().to_string(), server.root().display().to_string());
+    let file = format!("{root}/tftpd.toml");
+    let output = check(&["--config", &file, "--listen", &address, &root]);
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let first = said.lines().next().unwrap_or_default();
+    assert!(first.starts_with(&format!("# serving {root} (uploads under new names)")), "{said}");
+    for line in [
+        format!("write = \"create\"  # {file}:1"),
+        format!("max-blksize = 1468  # {file}:2"),
+        format!("listen = [\"{address}\"]  # command line"),
+    ] {
+        assert!(said.lines().any(|found| found == line), "{line} is not in:\n{said}");
+    }
+    server.stop();
+}
+
+#[test]
+fn check_ends_with_2_where_something_is_wrong() {
+    for (words, hint) in [
+        (&["--write", "maybe"][..], "overwrite"),
+        (&["/missing/folder"], "cannot serve"),
+        (&["--config", "/missing/file"], "/missing/file"),
+    ] {
+        let output = check(words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(hint), "{said}");
+    }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
@@ -19,7 +20,9 @@ use crate::{
 #[track_caller]
 fn fields(line: &str) -> String {
     let (_, fields) = line.split_once(" INFO transfer ").expect("a line of a transfer");
-    let timeless = |field: &&str| !field.starts_with("seconds=") && !field.starts_with("rate=");
+    let timeless = |field: &&str| {
+        !["seconds=", "rate=", "round_trip_ms="].iter().any(|time| field.starts_with(time))
+    };
     fields.split(' ').filter(timeless).collect::<Vec<_>>().join(" ")
 }
 
@@ -42,10 +45,11 @@ fn a_read_is_one_line_with_all_that_is_to_know() {
     let from = peer.address();
     let expected = format!(
         "peer={from} op=\"read\" name=\"/file\" mode=octet bytes=1000 \
-         options=\"blksize=600 windowsize=2 timeout=5\" retransmissions=1 outcome=\"completed\""
+         options=\"blksize=600 windowsize=2 timeout=5\" retransmissions=1 duplicates=0 outcome=\"completed\""
     );
     assert_eq!(fields(&line), expected);
-    assert!(line.contains(" seconds=0.") && line.contains("B/s "), "{line}");
+    assert!(line.contains(" seconds=0") && line.contains("B/s "), "{line}");
+    assert!(line.contains(" round_trip_ms="), "{line}");
     let log = server.stop();
     assert_eq!(log.matches("name=\"/file\"").count(), 1, "{log}");
 }
@@ -62,7 +66,7 @@ fn a_write_is_one_line_when_the_file_is_stored() {
     let from = peer.address();
     let expected = format!(
         "peer={from} op=\"write\" name=\"new\" mode=netascii bytes=3 options=\"\" \
-         retransmissions=0 outcome=\"completed\""
+         retransmissions=0 duplicates=0 outcome=\"completed\""
     );
     assert_eq!(fields(&line), expected);
     server.stop();
@@ -138,4 +142,51 @@ fn a_log_that_cannot_be_written_ends_nothing() {
     }
     kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
     assert_eq!(child.wait().expect("its status").code(), Some(0));
+}
+
+#[test]
+fn a_line_of_json_is_an_object_whatever_the_name() {
+    let server = Server::with(["--log-format", "json"]);
+    fs::write(server.root().join("file"), content(1000)).expect("a file to serve");
+    let names: [(&[u8], &str); 5] = [
+        (b"missing", "missing"),
+        (b"\x1b[2J\x07", r"\x1b[2J\x07"),
+        (b"a\nb\r", r"a\nb\r"),
+        (b"a\" outcome=\"\\b", r#"a" outcome="\\b"#),
+        (b"\xFF\x80\x9b31m", r"\xff\x80\x9b31m"),
+    ];
+    for (name, _) in names {
+        let mut peer = Peer::of(&server);
+        peer.ask(rrq(name, &[]));
+        peer.expect_error(1);
+    }
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("blksize", "1000")]));
+    peer.expect(oack(&[("blksize", "1000")]));
+    peer.send(ack(0));
+    peer.expect(data(1, content(1000)));
+    peer.send(ack(1));
+    peer.expect(data(2, ""));
+    peer.send(ack(2));
+    server.log_line(r#""outcome":"completed""#);
+    let from = peer.address().to_string();
+    let log = server.stop();
+
+    let records: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    for (_, shown) in names {
+        let found = records.iter().any(|record| record["name"] == shown);
+        assert!(found, "{shown} is not in {log}");
+    }
+    let last = records.iter().find(|record| record["outcome"] == "completed").expect("a record");
+    for (key, value) in [("peer", &*from), ("op", "read"), ("name", "file"), ("mode", "octet")] {
+        assert_eq!(last[key], value, "{last}");
+    }
+    assert_eq!(last["options"], "blksize=1000");
+    assert_eq!(last["bytes"], 1000);
+    for key in ["seconds", "round_trip_ms", "retransmissions", "duplicates"] {
+        assert!(last[key].is_number(), "{key} in {last}");
+    }
 }

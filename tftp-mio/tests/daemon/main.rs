@@ -13,6 +13,8 @@ mod hostile;
 mod large;
 mod limits;
 mod log;
+mod manager;
+mod metrics;
 mod names;
 mod negotiation;
 mod netascii;
@@ -23,6 +25,7 @@ mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;
+mod service;
 mod starting;
 mod stopping;
 mod uploads;

@@ -1,16 +1,19 @@
 //! What the operator asks of a running server, by signals.
 
-use std::{io, thread};
+use std::{io, sync::Arc, thread};
 
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals as Taken,
 };
-use tftp_mio::server::Stopper;
+use tftp_core::Operation;
+use tftp_mio::server::{Counters, Reloader, Server, Stopper};
 
 use crate::{
+    fault::Fault,
     log::Log,
     options::{CommandLine, Settings},
+    prepared::Prepared,
     systemd,
 };
 
@@ -27,7 +30,7 @@ impl Signals {
     }
 }
 
-/// What a signal may change.
+/// What signals act on.
 pub(crate) struct Control {
     line: CommandLine,
     /// What the server was started with.
@@ -36,11 +39,21 @@ pub(crate) struct Control {
     current: Settings,
     log: Log,
     stopper: Stopper,
+    reloader: Reloader,
+    counters: Arc<Counters>,
 }
 
 impl Control {
-    pub(crate) fn new(line: CommandLine, started: Settings, log: Log, stopper: Stopper) -> Self {
-        Self { line, current: started.clone(), started, log, stopper }
+    pub(crate) fn new(line: CommandLine, started: Settings, log: Log, server: &Server) -> Self {
+        Self {
+            line,
+            current: started.clone(),
+            started,
+            log,
+            stopper: server.stopper(),
+            reloader: server.reloader(),
+            counters: server.counters(),
+        }
     }
 
     /// Does what signals ask, on a thread of its own.
@@ -59,7 +72,7 @@ impl Control {
     fn handle(&mut self, signal: i32) {
         match signal {
             SIGHUP => self.reload(),
-            SIGUSR1 => {}
+            SIGUSR1 => self.tell_state(),
             // TERM and INT; a second one stops at once.
             _ => {
                 systemd::stopping(self.current.options.service.grace);
@@ -68,28 +81,46 @@ impl Control {
         }
     }
 
-    /// Reads everything again, and takes what can change while we serve.
-    fn reload(&mut self) {
-        systemd::reloading();
-        match self.line.read() {
-            Ok(settings) => self.take(settings),
-            Err(misuse) => {
-                for line in misuse.to_string().lines() {
-                    tracing::error!("{line}");
-                }
-                tracing::error!("not reloaded: the configuration stays as it was");
-            }
+    fn tell_state(&self) {
+        let counters = &self.counters;
+        tracing::info!(
+            active = counters.active(),
+            half_open = counters.half_open(),
+            reads_begun = counters.started(Operation::Read),
+            writes_begun = counters.started(Operation::Write),
+            bytes_read = counters.bytes(Operation::Read),
+            bytes_written = counters.bytes(Operation::Write),
+            retransmissions = counters.retransmissions(),
+            "state"
+        );
+        for line in self.current.to_string().lines() {
+            tracing::info!("state: {line}");
         }
-        systemd::ready("");
     }
 
-    fn take(&mut self, next: Settings) {
-        self.log.reload(&next.options.log);
+    /// Reads everything again, and takes what can change while we serve: all of it, or nothing.
+    fn reload(&mut self) {
+        systemd::reloading();
+        if let Err(fault) = self.try_reload() {
+            for line in fault.to_string().lines() {
+                tracing::error!("{line}");
+            }
+            tracing::error!("not reloaded: everything stays as it was");
+        }
+        systemd::reloaded();
+    }
+
+    fn try_reload(&mut self) -> Result<(), Fault> {
+        let next = self.line.read()?;
+        let prepared = Prepared::with_root(&next, &self.started.options.files.root)?;
+        self.log.reload(&next.options.log)?;
+        self.reloader.reload(&prepared.config, prepared.storage);
         let later = self.started.changed_later(&next);
         if !later.is_empty() {
             tracing::warn!(options = later.join(" "), "changed, but only a restart can take it");
         }
         tracing::info!(changed = self.current.changed_now(&next).join(" "), "reloaded");
         self.current = next;
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tftp_mio::server::BindError;
 
-use crate::{confine::CannotConfine, options::Misuse, pid_file::NoPidFile};
+use crate::{confine::CannotConfine, log::NoLog, options::Misuse, pid_file::NoPidFile};
 
 /// Stopped as asked.
 pub(crate) const STOPPED: u8 = 0;
@@ -24,14 +24,16 @@ pub(crate) enum Fault {
     Misuse(#[from] Misuse),
     #[error("cannot serve {path}: {error}")]
     Root { path: PathBuf, error: io::Error },
-    #[error("cannot write to the log file {path}: {error}")]
-    LogFile { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    LogFile(#[from] NoLog),
     #[error("cannot write the pid file {path}: {error}")]
     PidFile { path: PathBuf, error: NoPidFile },
     #[error("{0}{advice}", advice = advice(.0))]
     Bind(#[from] BindError),
     #[error(transparent)]
     Confine(#[from] CannotConfine),
+    #[error("cannot serve metrics on {address}: {error}")]
+    Metrics { address: SocketAddr, error: io::Error },
     #[error("{doing}: {error}")]
     System { doing: &'static str, error: io::Error },
 }

@@ -7,6 +7,7 @@ mod confine;
 mod control;
 mod fault;
 mod log;
+mod metrics;
 mod options;
 #[cfg(unix)]
 mod pid_file;
@@ -15,7 +16,7 @@ mod sweep;
 #[cfg(unix)]
 mod systemd;
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -23,6 +24,7 @@ use background::Detached;
 use control::{Control, Signals};
 use fault::{Fault, STOPPED};
 use log::Log;
+use metrics::Metrics;
 use options::{CommandLine, Settings};
 use pid_file::PidFile;
 use prepared::Prepared;
@@ -36,7 +38,9 @@ fn run() -> Result<ExitCode, Fault> {
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
-        check::tell(&settings, &Prepared::new(&settings)?);
+        let prepared = Prepared::new(&settings)?;
+        prepared.confinement(&settings.options)?;
+        check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
     } else {
@@ -55,19 +59,18 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()
         .map_err(Fault::system("cannot detach"))?;
     let sockets = systemd::sockets().map_err(Fault::system("cannot take the sockets over"))?;
-    let log = Log::start(logging).map_err(|error| Fault::LogFile {
-        path: logging.file.clone().unwrap_or_default(),
-        error,
-    })?;
+    let log = Log::start(logging)?;
     let signals = Signals::take().map_err(Fault::system("cannot watch for signals"))?;
 
     let prepared = Prepared::new(&settings)?;
+    let confinement = prepared.confinement(&settings.options)?;
     raise_descriptor_limit();
     let server = if sockets.is_empty() {
         Server::bind(&prepared.config, prepared.storage.clone())?
     } else {
         Server::adopt(sockets, &prepared.config, prepared.storage.clone())?
     };
+    let metrics = service.metrics.map(metrics).transpose()?;
     let pid_file = service
         .pid_file
         .as_deref()
@@ -77,7 +80,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()?;
 
     let start = prepared.says(server.local_addrs());
-    let confined = prepared.confinement.apply(*prepared.config.ports.start())?;
+    let confined = confinement.apply(*prepared.config.ports.start())?;
     let start = format!("{start}; {confined}");
     if let Some(sweep) = prepared.sweep {
         sweep::start(sweep);
@@ -89,8 +92,11 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     if confined.is_root {
         tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
     }
-    let control = Control::new(line, settings, log, server.stopper());
+    let control = Control::new(line, settings, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
+    if let Some(metrics) = metrics {
+        metrics.serve(server.counters()).map_err(Fault::system("cannot serve the metrics"))?;
+    }
     systemd::feed_watchdog(server.pulse()).map_err(Fault::system("cannot feed the watchdog"))?;
     systemd::ready(&start);
     if let Some(detached) = detached {
@@ -101,6 +107,15 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     tracing::info!("stopped");
     drop(pid_file);
     Ok(())
+}
+
+/// Binds the socket of the metrics, and says where it is.
+fn metrics(address: SocketAddr) -> Result<Metrics, Fault> {
+    let bound = Metrics::bind(address)
+        .and_then(|metrics| Ok((metrics.address()?, metrics)))
+        .map_err(|error| Fault::Metrics { address, error })?;
+    tracing::info!("metrics at http://{}/metrics", bound.0);
+    Ok(bound.1)
 }
 
 /// A transfer holds up to three descriptors: as many as the system lets this process have.

@@ -1,6 +1,10 @@
 //! What the options name, opened: all that can be done before a socket is bound.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tftp_mio::{
     server::Config,
@@ -21,29 +25,58 @@ pub(crate) struct Prepared {
     pub(crate) storage: Arc<dyn Storage>,
     /// What an earlier server may have left behind, where uploads are taken.
     pub(crate) sweep: Option<Sweep>,
-    pub(crate) confinement: Confinement,
 }
 
 impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
+        Self::with_root(settings, &settings.options.files.root)
+    }
+
+    /// The same with another folder: a running server keeps the one that it has begun with.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub(crate) fn with_root(settings: &Settings, root: &Path) -> Result<Self, Fault> {
         let files = &settings.options.files;
-        let root = files.root.canonicalize().map_err(Fault::root(&files.root))?;
+        let root = root.canonicalize().map_err(Fault::root(root))?;
         let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
         let sweep = match files.write_policy() {
             WritePolicy::Never => None,
             WritePolicy::Create | WritePolicy::Overwrite => Some(folder.sweep()),
         };
-        let needs = needs(&settings.options, root.clone())?;
-        let confinement = Confinement::prepare(&settings.options.confinement, &needs)?;
         Ok(Self {
             root,
             uploads: files.write_policy(),
             config: settings.options.config(),
             storage: Arc::new(folder),
             sweep: sweep.transpose().map_err(Fault::system("cannot search for left-overs"))?,
-            confinement,
+        })
+    }
+
+    /// What the process will be confined to.
+    ///
+    /// # Errors
+    /// When what the options name is not to be had.
+    pub(crate) fn confinement(&self, options: &Options) -> Result<Confinement, Fault> {
+        let needs = self.needs(options).map_err(Fault::system("cannot tell the current folder"))?;
+        Ok(Confinement::prepare(&options.confinement, &needs)?)
+    }
+
+    /// The folders of the files that the options name. Rules are on folders, because editors and
+    /// log rotation replace files.
+    fn needs(&self, options: &Options) -> io::Result<Needs> {
+        let folder_of = |file: Option<&PathBuf>| {
+            let file = file.map(std::path::absolute).transpose()?;
+            Ok(file.as_deref().and_then(Path::parent).into_iter().map(Into::into).collect())
+        };
+        Ok(Needs {
+            root: self.root.clone(),
+            uploads: self.uploads != WritePolicy::Never,
+            read: folder_of(options.service.config.as_ref())?,
+            append: folder_of(options.log.file.as_ref())?,
+            remove: folder_of(options.service.pid_file.as_ref())?,
         })
     }
 
@@ -66,21 +99,4 @@ impl Prepared {
             self.config.limits.max_window_size.get(),
         )
     }
-}
-
-/// The folders of the files that the options name. Rules are on folders, because editors and log
-/// rotation replace files.
-fn needs(options: &Options, root: PathBuf) -> Result<Needs, Fault> {
-    let folder_of = |file: &Option<PathBuf>| {
-        let absolute = file.as_ref().map(std::path::absolute).transpose();
-        let folder = absolute.map(|path| path?.parent().map(Into::into));
-        folder.map_err(Fault::system("cannot tell the current folder"))
-    };
-    Ok(Needs {
-        root,
-        uploads: options.files.write_policy() != WritePolicy::Never,
-        read: folder_of(&options.service.config)?.into_iter().collect(),
-        append: folder_of(&options.log.file)?.into_iter().collect(),
-        remove: folder_of(&options.service.pid_file)?.into_iter().collect(),
-    })
 }

@@ -19,7 +19,7 @@ pub(crate) fn sockets() -> io::Result<Vec<UdpSocket>> {
     (0..passed.len()).filter_map(|index| passed.take_udp_socket(index).transpose()).collect()
 }
 
-/// We serve, again after a reload.
+/// We serve; `status` is shown to whoever asks for ours.
 pub(crate) fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
@@ -30,6 +30,11 @@ pub(crate) fn reloading() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => tracing::warn!(%error, "the service manager cannot be told of the reload"),
     }
+}
+
+/// The reload is over.
+pub(crate) fn reloaded() {
+    notify(&[NotifyState::Ready]);
 }
 
 /// We have begun to stop, and may take so long.

@@ -1,6 +1,6 @@
 //! How the process starts, runs and ends.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use tftp_mio::server::Config;
 
@@ -28,6 +28,10 @@ pub(crate) struct Service {
     /// Write the process id there, and keep it locked
     #[arg(long, value_name = "FILE")]
     pub(crate) pid_file: Option<PathBuf>,
+
+    /// Serve metrics for Prometheus there: HTTP, at /metrics
+    #[arg(long, value_name = "ADDR:PORT", value_parser = value::metrics_address)]
+    pub(crate) metrics: Option<SocketAddr>,
 
     /// After TERM or INT: how long running transfers may go on, in seconds
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = value::seconds)]

@@ -7,7 +7,27 @@ use clap::{ArgAction, ArgMatches, Command, parser::ValueSource};
 use super::Options;
 
 /// The options that a reload changes in the running server; the others wait for a restart.
-const RELOADED: [&str; 4] = ["verbose", "quiet", "log-file", "config"];
+const RELOADED: &[&str] = &[
+    "allow",
+    "broadcast",
+    "deny",
+    "grace",
+    "max-blksize",
+    "max-half-open",
+    "max-transfers",
+    "max-transfers-per-client",
+    "max-upload-size",
+    "max-windowsize",
+    "min-free",
+    "offer",
+    "quiet",
+    "refuse",
+    "retries",
+    "timeout",
+    "upload-mode",
+    "verbose",
+    "write",
+];
 
 /// The options, and where each of them was given.
 #[derive(Clone, Debug)]
@@ -124,7 +144,7 @@ mod tests {
         let command = Options::command();
         for key in RELOADED {
             assert!(
-                command.get_arguments().any(|arg| super::super::file::key_of(arg) == key),
+                command.get_arguments().any(|arg| super::super::file::key_of(arg) == *key),
                 "{key}"
             );
         }

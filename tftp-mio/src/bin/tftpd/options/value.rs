@@ -64,6 +64,11 @@ fn index_by_name(_: &str) -> std::io::Result<u32> {
     Err(std::io::Error::other("use its number on this system"))
 }
 
+/// Reads `v4:port` or `[v6]:port`.
+pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "use ADDR:PORT, such as 127.0.0.1:9169 or [::1]:9169".into())
+}
+
 pub(super) fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {

@@ -28,8 +28,8 @@ impl Log {
     ///
     /// # Errors
     /// When the log file cannot be opened.
-    pub(crate) fn start(options: &Options) -> io::Result<Self> {
-        let output = Arc::new(Output::open(options.file.as_deref().map(Into::into))?);
+    pub(crate) fn start(options: &Options) -> Result<Self, NoLog> {
+        let output = Arc::new(Output::open(options.file.clone())?);
         let (level, handle) = reload::Layer::new(options.level());
         let subscriber = tracing_subscriber::registry().with(level);
         let colour = output.path.is_none()
@@ -55,14 +55,24 @@ impl Log {
     }
 
     /// Opens the log file anew, for one that was moved away, and takes this level from now on.
-    pub(crate) fn reload(&self, options: &Options) {
-        if let Err(error) = self.output.reopen() {
-            tracing::error!(%error, "the log file cannot be opened again; the log goes on in the old one");
-        }
+    ///
+    /// # Errors
+    /// When the log file cannot be opened; the log goes on in the old one.
+    pub(crate) fn reload(&self, options: &Options) -> Result<(), NoLog> {
+        self.output.reopen()?;
         if let Err(error) = self.level.reload(options.level()) {
             tracing::error!(%error, "the log level stays as it is");
         }
+        Ok(())
     }
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to the log file {path}: {error}")]
+pub(crate) struct NoLog {
+    path: PathBuf,
+    error: io::Error,
 }
 
 /// A file, or standard error.
@@ -72,16 +82,16 @@ struct Output {
 }
 
 impl Output {
-    fn open(path: Option<PathBuf>) -> io::Result<Self> {
-        let path = path.map(std::path::absolute).transpose()?;
+    fn open(path: Option<PathBuf>) -> Result<Self, NoLog> {
         let output = Self { path, file: RwLock::default() };
         output.reopen()?;
         Ok(output)
     }
 
-    fn reopen(&self) -> io::Result<()> {
+    fn reopen(&self) -> Result<(), NoLog> {
         if let Some(path) = &self.path {
-            let file = File::options().append(true).create(true).open(path)?;
+            let file = File::options().append(true).create(true).open(path);
+            let file = file.map_err(|error| NoLog { path: path.clone(), error })?;
             *self.file.write().unwrap_or_else(PoisonError::into_inner) = Some(file);
         }
         Ok(())

@@ -1,0 +1,111 @@
+//! What the editor asks about a line while it is being typed: completions, hints, looks.
+
+use std::borrow::Cow;
+
+use rustyline::{
+    Context, Helper,
+    completion::{Completer, Pair},
+    highlight::Highlighter,
+    hint::{Hint, Hinter, HistoryHinter},
+    validate::Validator,
+};
+
+use super::{complete::candidates, seen::Seen};
+use crate::command;
+
+/// Helps with a line by what was typed before and what commands there are.
+#[derive(Default)]
+pub(super) struct Assistant {
+    pub(super) seen: Seen,
+    history: HistoryHinter,
+}
+
+impl Helper for Assistant {}
+impl Validator for Assistant {}
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        Ok(candidates(line.get(..position).unwrap_or(line), &self.seen))
+    }
+}
+
+/// Text behind the cursor that has not been typed.
+pub(super) struct Suggestion {
+    shown: String,
+    /// Whether it becomes part of the line with Right or End.
+    can_be_taken: bool,
+}
+
+impl Hint for Suggestion {
+    fn display(&self) -> &str {
+        &self.shown
+    }
+
+    fn completion(&self) -> Option<&str> {
+        self.can_be_taken.then_some(&*self.shown)
+    }
+}
+
+impl Hinter for Assistant {
+    type Hint = Suggestion;
+
+    /// The words that a command still takes, or else the line of the history that began like this.
+    fn hint(&self, line: &str, position: usize, context: &Context<'_>) -> Option<Suggestion> {
+        if position < line.len() {
+            return None;
+        }
+        match usage(line) {
+            Some(shown) => Some(Suggestion { shown, can_be_taken: false }),
+            None => self
+                .history
+                .hint(line, position, context)
+                .map(|shown| Suggestion { shown, can_be_taken: true }),
+        }
+    }
+}
+
+/// What may follow a line that ends in a blank.
+fn usage(line: &str) -> Option<String> {
+    if !line.ends_with(' ') {
+        return None;
+    }
+    let mut words = line.split_whitespace();
+    let spec = command::find(words.next()?.as_ref()).ok()?;
+    let usage = spec.usage.split("  or  ").next()?;
+    let rest: Vec<_> = usage.split(' ').skip(1 + words.count()).collect();
+    (!rest.is_empty()).then(|| rest.join(" "))
+}
+
+// The editor asks for these only where colours may be used.
+impl Highlighter for Assistant {
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        Cow::Owned(format!("\x1b[1m{prompt}\x1b[0m"))
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(format!("\x1b[2m{hint}\x1b[0m"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::usage;
+
+    #[test]
+    fn a_command_hints_at_the_words_that_it_still_takes() {
+        assert_eq!(usage("connect ").as_deref(), Some("HOST [PORT]"));
+        assert_eq!(usage("connect boot ").as_deref(), Some("[PORT]"));
+        assert_eq!(usage("get ").as_deref(), Some("REMOTE [LOCAL]"));
+        assert_eq!(usage("connect boot 69 "), None);
+        assert_eq!(usage("connect boot"), None);
+        assert_eq!(usage("bogus "), None);
+        assert_eq!(usage(" "), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! The prompt: commands typed at a terminal.
+
+mod complete;
+mod helper;
+mod history;
+mod seen;
+
+use rustyline::{
+    CompletionType, Config, Editor, config::BellStyle, error::ReadlineError, history::FileHistory,
+};
+
+use crate::{
+    fault::Fault,
+    session::{Next, Session},
+    show,
+};
+use helper::Assistant;
+
+const PROMPT: &str = "tftp> ";
+
+/// Lines that are kept between runs.
+const HISTORY: usize = 1000;
+
+/// Reads and carries out commands until `bye` or Ctrl-D. A failed command is told and forgotten.
+///
+/// # Errors
+/// When the terminal cannot be used, or a signal ends the program.
+pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
+    let mut editor = editor().map_err(terminal_trouble)?;
+    let kept = history::file().and_then(|path| {
+        // The first run of all finds none.
+        let _ = editor.load_history(&path);
+        history::make_private(&path).map(|()| path)
+    });
+    if let Err(error) = &kept {
+        session.mention(&format!("the history is not kept: {error}"));
+    }
+    let earlier: Vec<_> = editor.history().iter().cloned().collect();
+    if let Some(assistant) = editor.helper_mut() {
+        for line in &earlier {
+            assistant.seen.learn(line);
+        }
+        if let Some(host) = session.host() {
+            assistant.seen.learn_host(host);
+        }
+    }
+    loop {
+        let line = match editor.readline(PROMPT) {
+            Ok(line) => line,
+            // Ctrl-C drops the line.
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(terminal_trouble(error)),
+        };
+        if let Ok(path) = &kept
+            && let Err(error) = editor.append_history(path)
+        {
+            session.mention(&format!("the history is not kept: {error}"));
+        }
+        if let Some(assistant) = editor.helper_mut() {
+            assistant.seen.learn(&line);
+        }
+        match session.run_line(line.as_bytes()) {
+            Ok(Next::Continue) => {}
+            Ok(Next::Leave) => return Ok(()),
+            Err(fault) if fault.ends_the_program() => return Err(fault),
+            Err(fault) => show::fault(&fault),
+        }
+    }
+}
+
+fn editor() -> rustyline::Result<Editor<Assistant, FileHistory>> {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .bell_style(BellStyle::None)
+        .auto_add_history(true)
+        .history_ignore_dups(true)?
+        .history_ignore_space(true)
+        .max_history_size(HISTORY)?
+        .build();
+    // The editor uses no colours where NO_COLOR forbids them or the terminal has none.
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Assistant::default()));
+    Ok(editor)
+}
+
+fn terminal_trouble(error: ReadlineError) -> Fault {
+    let error = match error {
+        ReadlineError::Io(error) => error,
+        error => std::io::Error::other(error),
+    };
+    Fault::System { doing: "the terminal", error }
+}

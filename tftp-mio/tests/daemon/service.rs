@@ -1,0 +1,212 @@
+//! The daemon as a service: what it tells a service manager, and what it takes from one; in the
+//! background; with its pid file and its log file.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    os::fd::OwnedFd,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+use crate::{
+    manager::{Manager, Service},
+    peer::{Peer, ack, content, data, error, oack, rrq},
+    server::{Server, command},
+};
+
+fn peer(server: SocketAddr) -> Peer {
+    Peer::at(Ipv4Addr::LOCALHOST.into(), server)
+}
+
+/// A folder with one file of 1000 bytes.
+fn folder() -> TempDir {
+    let root = TempDir::new().expect("a folder to serve");
+    fs::write(root.path().join("file"), content(1000)).expect("a file to serve");
+    root
+}
+
+#[test]
+fn a_service_manager_is_told_of_the_start_a_reload_and_the_end() {
+    let (manager, root) = (Manager::new(), folder());
+    let mut service = manager.start(command([""; 0]).arg(root.path()));
+    let message = manager.told("READY=1");
+    assert!(message.contains("STATUS=serving "), "{message}");
+    service.signal(Signal::HUP);
+    let message = manager.told("RELOADING=1");
+    assert!(message.contains("MONOTONIC_USEC="), "{message}");
+    manager.told("READY=1");
+    service.signal(Signal::TERM);
+    manager.told("STOPPING=1");
+    assert!(service.wait().success());
+}
+
+#[test]
+fn a_watchdog_is_fed() {
+    let (manager, root) = (Manager::new(), folder());
+    let mut command = command([""; 0]);
+    let service = manager.start(command.env("WATCHDOG_USEC", "200000").arg(root.path()));
+    manager.ready();
+    for _ in 0..5 {
+        manager.told("WATCHDOG=1");
+    }
+    service.stop();
+}
+
+/// Starts a service on a socket of ours, as systemd does: as descriptor 3, in the process that it
+/// is meant for.
+fn activate(manager: &Manager, socket: &UdpSocket, root: &Path) -> Service {
+    let socket: OwnedFd = socket.try_clone().expect("another descriptor").into();
+    let mut shell = Command::new("sh");
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
+    shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_tftpd"), "--grace", "0"]).arg(root);
+    manager.start(shell.stdin(Stdio::from(socket)))
+}
+
+#[test]
+fn a_socket_that_the_manager_has_bound_is_served_and_a_restart_loses_no_request() {
+    let (manager, root) = (Manager::new(), folder());
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = socket.local_addr().expect("its address");
+    let first = activate(&manager, &socket, root.path());
+    assert_eq!(manager.ready(), address);
+    let mut before = peer(address);
+    before.ask(rrq("file", &[]));
+    before.expect(data(1, &content(1000)[..512]));
+    first.stop();
+
+    // Nobody serves now.
+    let mut between = peer(address);
+    between.ask(rrq("file", &[("blksize", "1000")]));
+    let second = activate(&manager, &socket, root.path());
+    between.expect(oack(&[("blksize", "1000")]));
+    second.stop();
+}
+
+#[test]
+fn a_socket_that_serves_no_requests_is_refused() {
+    let root = folder();
+    let stream: OwnedFd = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket").into();
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_tftpd")])
+        .arg(root.path())
+        .stdin(Stdio::from(stream))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot take the sockets over"), "{said}");
+}
+
+#[test]
+fn in_the_background_the_caller_waits_until_it_is_served() {
+    let (manager, root) = (Manager::new(), folder());
+    let (log, pid_file) = (manager.folder().join("log"), manager.folder().join("pid"));
+    let mut command = command(["--background"]);
+    command.arg("--log-file").arg(&log).arg("--pid-file").arg(&pid_file).arg(root.path());
+    command.env("NOTIFY_SOCKET", manager.folder().join("notify"));
+    // It would wait for ever if anything kept our pipes open.
+    let output = command.output().expect("it runs");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+
+    let held = File::open(&pid_file).expect("a pid file");
+    let id = io::read_to_string(&held).expect("its text").trim().parse();
+    let id = Pid::from_raw(id.expect("a number")).expect("above zero");
+    test_kill_process(id).expect("it runs");
+    let mut peer = peer(manager.ready());
+    peer.ask(rrq("file", &[]));
+    peer.expect(data(1, &content(1000)[..512]));
+    kill_process(id, Signal::TERM).expect("it runs");
+    peer.expect(error(0, "server is shutting down"));
+    manager.told("STOPPING=1");
+    // It holds its lock as long as it lives.
+    held.lock().expect("a lock");
+    assert!(!pid_file.exists());
+}
+
+#[test]
+fn in_the_background_a_failure_is_told_to_the_caller() {
+    let (server, root) = (Server::start(), folder());
+    let taken = server.address().to_string();
+    let missing = root.path().join("missing");
+    for (options, code, hint) in [
+        (["--listen", &*taken, "--background"], 1, "ss -ulnp"),
+        (["--listen", "127.0.0.1:0", "--background"], 2, "cannot serve"),
+    ] {
+        let serve = if code == 1 { root.path() } else { &*missing };
+        let output = command(options).arg(serve).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(hint), "{said}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_pid_file_is_there_as_long_as_the_process_and_keeps_a_second_one_out() {
+    let (manager, root) = (Manager::new(), folder());
+    let pid_file = manager.folder().join("pid");
+    // What a crash has left behind.
+    fs::write(&pid_file, "1\n").expect("a stale pid file");
+    let with_pid_file = || {
+        let mut command = command([""; 0]);
+        command.arg("--pid-file").arg(&pid_file).arg(root.path());
+        command
+    };
+    let first = manager.start(&mut with_pid_file());
+    manager.ready();
+    let id = first.0.id();
+    assert_eq!(fs::read_to_string(&pid_file).expect("a pid file"), format!("{id}\n"));
+
+    let second = with_pid_file().output().expect("it runs");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("process {id} holds it")), "{said}");
+    assert_eq!(fs::read_to_string(&pid_file).expect("a pid file"), format!("{id}\n"));
+
+    first.stop();
+    assert!(!pid_file.exists());
+}
+
+#[test]
+fn hup_opens_the_log_file_anew_after_it_was_moved_away() {
+    let (manager, root) = (Manager::new(), folder());
+    let (log, moved) = (manager.folder().join("log"), manager.folder().join("log.1"));
+    let mut command = command([""; 0]);
+    let service = manager.start(command.arg("--log-file").arg(&log).arg(root.path()));
+    let address = manager.ready();
+    fs::rename(&log, &moved).expect("a log to rotate");
+    service.signal(Signal::HUP);
+    manager.told("RELOADING=1");
+    manager.told("READY=1");
+    let mut peer = peer(address);
+    peer.ask(rrq("missing", &[]));
+    peer.expect_error(1);
+    service.stop();
+    let (old, new) = (fs::read_to_string(moved), fs::read_to_string(log));
+    let (old, new) = (old.expect("the old log"), new.expect("the new log"));
+    assert!(old.contains("serving") && !old.contains("missing"), "{old}");
+    assert!(new.contains("missing") && new.contains("stopped"), "{new}");
+}
+
+#[test]
+fn usr1_logs_the_state() {
+    let server = Server::start();
+    fs::write(server.root().join("file"), content(1000)).expect("a file to serve");
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("timeout", "9")]));
+    peer.expect_next(oack(&[("timeout", "9")]));
+    peer.send(ack(0));
+    peer.expect_next(data(1, &content(1000)[..512]));
+    server.signal(Signal::USR1);
+    let line = server.log_line("active=");
+    assert!(line.contains("active=1 ") && line.contains(" reads_begun=1 "), "{line}");
+    server.log_line("state: write = \"create\"");
+    server.stop();
+}
