@@ -67,7 +67,7 @@ impl Prepared {
     /// The folders of the files that the options name. Rules are on folders, because editors and
     /// log rotation replace files.
     fn needs(&self, options: &Options) -> io::Result<Needs> {
-        let folder_of = |file: Option<&PathBuf>| {
+        let folder_of = |file: Option<&PathBuf>| -> io::Result<Vec<PathBuf>> {
             let file = file.map(std::path::absolute).transpose()?;
             Ok(file.as_deref().and_then(Path::parent).into_iter().map(Into::into).collect())
         };
