@@ -73,7 +73,8 @@ impl Prepared {
         };
         Ok(Needs {
             root: self.root.clone(),
-            uploads: self.uploads != WritePolicy::Never,
+            // A reload of the configuration may take uploads where there were none.
+            uploads: self.uploads != WritePolicy::Never || options.service.config.is_some(),
             read: folder_of(options.service.config.as_ref())?,
             append: folder_of(options.log.file.as_ref())?,
             remove: folder_of(options.service.pid_file.as_ref())?,
