@@ -19,6 +19,7 @@ programs=(
     "tftpd-hpa     usr/sbin/in.tftpd  tftpd-hpa"
     "atftpd        usr/sbin/atftpd    atftpd"
     "dnsmasq-base  usr/sbin/dnsmasq   dnsmasq"
+    "tshark        usr/bin/tshark     tshark"
 )
 
 main() {

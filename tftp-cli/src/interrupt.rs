@@ -159,7 +159,8 @@ impl Interrupts {
         })
     }
 
-    fn detached(idle: Idle) -> Self {
+    /// A door at which no signal of the system arrives.
+    pub(crate) fn detached(idle: Idle) -> Self {
         Self {
             shared: Arc::new(Shared {
                 idle,

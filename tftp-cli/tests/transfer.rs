@@ -156,6 +156,111 @@ fn standard_input_is_sent_to_its_end() {
 }
 
 #[test]
+fn standard_input_is_sent_as_it_comes() {
+    let folder = tempdir().unwrap();
+    let (arrived, arrivals) = std::sync::mpsc::channel();
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept(b"\0\x02b\0octet\0");
+        peer.send_ack(0);
+        peer.expect_data(1, &[1; 512]);
+        // The rest is written only after the first block has arrived.
+        arrived.send(()).unwrap();
+        peer.send_ack(1);
+        peer.expect_data(2, &[2; 88]);
+        peer.send_ack(2);
+    });
+    let args = ["--no-options", "127.0.0.1", &server.port, "-c", "put - b"];
+    let mut child = spawn(folder.path(), args);
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&[1; 512]).unwrap();
+    arrivals.recv().unwrap();
+    input.write_all(&[2; 88]).unwrap();
+    drop(input);
+    Run::of(child).ends_with(0);
+    server.finish();
+}
+
+#[test]
+fn nothing_is_asked_before_standard_input_brings_anything() {
+    // `finish` fails on a request.
+    let folder = tempdir().unwrap();
+    let server = Server::start(|_| ());
+    let args = ["-v", "127.0.0.1", &server.port, "-c", "put - b"];
+    let mut child = spawn(folder.path(), args);
+    let input = child.stdin.take().unwrap();
+    let mut said = [0; 6];
+    child.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
+    kill("-INT", &child);
+    Run::of(child).ends_with(130);
+    drop(input);
+    server.finish();
+}
+
+#[test]
+fn several_files_go_into_a_folder_on_the_server() {
+    let folder = tempdir().unwrap();
+    for (name, content) in [("a.cfg", "a"), ("b.cfg", "b"), ("c.txt", "c"), (".d.cfg", "d")] {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    fs::create_dir(folder.path().join("e.cfg")).unwrap();
+    let server = Server::start(|listener| {
+        for (request, content) in
+            [(&b"\0\x02up/a.cfg\0octet\0"[..], b"a"), (b"\0\x02up/b.cfg\0octet\0", b"b")]
+        {
+            let mut peer = listener.accept(request);
+            peer.send_ack(0);
+            peer.expect_data(1, content);
+            peer.send_ack(1);
+        }
+    });
+    let args = ["--no-options", "-c", "put *.cfg up/"];
+    let run = server.run(folder.path(), &args, b"").ends_with(0);
+    assert_eq!(run.text().lines().count(), 2);
+}
+
+#[test]
+fn of_several_files_none_is_sent_unless_all_can_be_read() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    for (command, status) in
+        [("put -a a missing", 4), ("put *.none", 4), ("put a? x", 4), ("put [ab] a x/y", 2)]
+    {
+        Server::start(|_| ()).run(folder.path(), &["-c", command], b"").ends_with(status);
+    }
+}
+
+#[test]
+fn a_file_with_wildcards_in_its_name_is_that_file() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a[1]"), "x").unwrap();
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept(b"\0\x02a[1]\0octet\0");
+        peer.send_ack(0);
+        peer.expect_data(1, b"x");
+        peer.send_ack(1);
+    });
+    server.run(folder.path(), &["--no-options", "-c", "put", "a[1]"], b"").ends_with(0);
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_sent_is_an_error() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, file()).unwrap();
+    let growing = path.clone();
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept(b"\0\x02a\0octet\0");
+        peer.send_ack(0);
+        peer.expect_data(1, &file()[..512]);
+        fs::write(&growing, [&file()[..], b"more"].concat()).unwrap();
+        peer.send_ack(1);
+        assert!(peer.receive().starts_with(b"\0\x05\0\0"));
+    });
+    let run = server.run(folder.path(), &["--no-options", "-c", "put a"], b"").ends_with(4);
+    assert!(run.stderr.contains("changed its size while it was sent"), "{}", run.stderr);
+}
+
+#[test]
 fn a_file_that_exists_on_the_server_is_refused() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();

@@ -1,4 +1,5 @@
-//! One deadline a session, in an ordered set: no system call to arm one, O(log n) to move one.
+//! One deadline a session, in an ordered set: no system call to arm one, O(log n) to move one, and
+//! mostly nothing to do.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,16 +12,24 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Moves a session's deadline from `old` to `new`; an instant that never comes is none.
-    pub(crate) fn rearm(&mut self, session: usize, old: Instant, new: Instant) {
-        if old == new {
-            return;
+    /// Sees to it that the session is [due](Self::pop_due) at `deadline` at the latest. `armed` is
+    /// what the session has armed so far; an instant that never comes is nothing.
+    ///
+    /// Deadlines mostly move away from the present, with every packet. The timer then stays where
+    /// it is, goes off early, and is armed anew.
+    pub(crate) fn arm(&mut self, session: usize, armed: &mut Instant, deadline: Instant) {
+        if deadline < *armed {
+            self.disarm(session, armed);
+            self.deadlines.insert((deadline, session));
+            *armed = deadline;
         }
-        if old < Instant::NEVER {
-            self.deadlines.remove(&(old, session));
-        }
-        if new < Instant::NEVER {
-            self.deadlines.insert((new, session));
+    }
+
+    /// Takes back what the session has armed.
+    pub(crate) fn disarm(&mut self, session: usize, armed: &mut Instant) {
+        if *armed < Instant::NEVER {
+            self.deadlines.remove(&(*armed, session));
+            *armed = Instant::NEVER;
         }
     }
 
@@ -29,8 +38,51 @@ impl Timers {
         self.deadlines.first().map(|(at, _)| at.saturating_duration_since(now))
     }
 
-    /// A session whose deadline has come. Moving its deadline takes it out of the way.
-    pub(crate) fn due(&self, now: Instant) -> Option<usize> {
-        self.deadlines.first().filter(|(at, _)| *at <= now).map(|&(_, session)| session)
+    /// A session whose deadline may have come. It has nothing armed any more.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<usize> {
+        let &(at, session) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        self.deadlines.remove(&(at, session));
+        Some(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_deadline_that_moves_away_stays_armed_where_it_was() {
+        let (mut timers, mut armed) = (Timers::default(), Instant::NEVER);
+        timers.arm(7, &mut armed, at(20));
+        timers.arm(7, &mut armed, at(30));
+        assert_eq!(armed, at(20));
+        assert_eq!(timers.pop_due(at(19)), None);
+        assert_eq!(timers.pop_due(at(20)), Some(7));
+        assert_eq!(timers.pop_due(at(99)), None);
+    }
+
+    #[test]
+    fn a_deadline_that_comes_closer_is_kept() {
+        let (mut timers, mut armed) = (Timers::default(), Instant::NEVER);
+        timers.arm(7, &mut armed, at(30));
+        timers.arm(7, &mut armed, at(20));
+        assert_eq!(timers.sleep(at(5)), Some(Duration::from_millis(15)));
+        timers.disarm(7, &mut armed);
+        assert_eq!((armed, timers.sleep(at(5))), (Instant::NEVER, None));
+    }
+
+    #[test]
+    fn the_earliest_of_all_sessions_comes_first() {
+        let mut timers = Timers::default();
+        let mut armed = [Instant::NEVER; 3];
+        for (session, millis) in [30, 10, 20].into_iter().enumerate() {
+            timers.arm(session, &mut armed[session], at(millis));
+        }
+        let order: Vec<usize> = std::iter::from_fn(|| timers.pop_due(at(30))).collect();
+        assert_eq!(order, [1, 2, 0]);
     }
 }

@@ -3,16 +3,19 @@
 //! This is where the canonical loop of tftp-core meets files and sockets; server and client share
 //! it. Both give it datagrams and the time, then [`pump`](Transfer::pump) it.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io::{self, IoSlice},
+    net::{IpAddr, SocketAddr},
+};
 
-use mio::net::UdpSocket;
 use tftp_core::{
-    Burst, ErrorCode, Ignored, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
+    Burst, Chunk, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
     Status, Transmit, UNKNOWN_TID, Verdict,
 };
 
 use crate::{
     observe::{Direction, Watch},
+    socket::{Paths, Route, Socket},
     storage::{Sink, Source, trouble},
 };
 
@@ -22,22 +25,28 @@ pub(crate) enum Content {
     Sink(Box<dyn Sink>),
 }
 
-/// Buffers for packets on their way out. One set serves all transfers of a loop.
-pub(crate) struct Scratch {
+/// Buffers for packets on their way out, and what is known of the way. One serves all transfers of a
+/// loop.
+pub(crate) struct Outbox {
     small: [u8; SMALL_PACKET],
     content: Box<[u8]>,
     framed: Box<[u8]>,
+    paths: Paths,
 }
 
 /// Bytes read, framed and sent at once: at least one packet of the largest size.
-const BATCH: usize = 64 * 1024;
+const FRAMED: usize = 64 * 1024;
 
-impl Scratch {
+/// Batches that one transfer may send before the others have their turn.
+const TURN: usize = 4;
+
+impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             small: [0; SMALL_PACKET],
-            content: vec![0; BATCH].into(),
-            framed: vec![0; BATCH].into(),
+            content: vec![0; FRAMED].into(),
+            framed: vec![0; FRAMED].into(),
+            paths: Paths::default(),
         }
     }
 }
@@ -49,6 +58,8 @@ pub(crate) enum Pumped {
     Idle,
     /// The socket is full: pump again when it is writable.
     Blocked,
+    /// The transfer has had its turn: pump again when the others have had theirs.
+    More,
 }
 
 pub(crate) struct Transfer {
@@ -56,7 +67,7 @@ pub(crate) struct Transfer {
     /// The encoded request, for a client to repeat; a server has none.
     request: Box<[u8]>,
     /// Who sees the packets pass; nobody on a server.
-    watch: Option<Watch>,
+    watch: Option<Box<Watch>>,
     /// Trouble with the content, which has ended the transfer.
     content_error: Option<io::Error>,
     /// The latest datagram that the system would not send.
@@ -118,51 +129,65 @@ impl Transfer {
 
     /// Shows the packets to an observer.
     pub(crate) fn with_watch(mut self, watch: Option<Watch>) -> Self {
-        self.watch = watch;
+        self.watch = watch.map(Box::new);
         self
     }
 
-    /// Takes a datagram. A sink that is returned holds the whole file: [`finish`](Sink::finish) it,
-    /// then call [`finished`](Self::finished).
-    pub(crate) fn handle_datagram<'d>(
+    /// Takes datagrams that one sender has sent at once, and gives `heed` what is to be answered or
+    /// told of any. A sink that is returned holds the whole file: [`finish`](Sink::finish) it, then
+    /// call [`finished`](Self::finished).
+    pub(crate) fn handle_datagrams<'d>(
         &mut self,
         now: Instant,
         from: SocketAddr,
-        datagram: &'d [u8],
-    ) -> (Verdict<'d>, Option<Box<dyn Sink>>) {
-        if let Some(watch) = &self.watch {
-            watch.saw(Direction::Received, from, datagram);
-        }
-        let (machine, storing) = match &mut self.half {
-            Half::Sending { machine, .. } => {
-                return (machine.handle_datagram(now, from, datagram), None);
+        datagrams: impl Iterator<Item = &'d [u8]>,
+        mut heed: impl FnMut(Verdict<'d>),
+    ) -> Option<Box<dyn Sink>> {
+        let mut gathered = Gathered::new();
+        for datagram in datagrams {
+            if let Some(watch) = &self.watch {
+                watch.saw(Direction::Received, from, datagram);
             }
-            Half::Receiving { machine, storing } => (machine, storing),
-        };
-        let chunk = match machine.handle_datagram(now, from, datagram) {
-            Received::Other(verdict) => return (verdict, None),
-            Received::Data(chunk) => chunk,
-        };
-        let Storing::Open(sink) = storing else {
-            return (Verdict::Ignored(Ignored::Over), None);
-        };
-        if let Err(error) = sink.write_at(chunk.offset, chunk.bytes) {
-            *storing = Storing::Over;
-            self.content_failed(error);
-            return (Verdict::Accepted, None);
-        }
-        let whole = if chunk.last {
-            match std::mem::replace(storing, Storing::Finishing) {
-                Storing::Open(sink) => Some(sink),
-                Storing::Finishing | Storing::Over => None,
+            let machine = match &mut self.half {
+                Half::Sending { machine, .. } => {
+                    heed(machine.handle_datagram(now, from, datagram));
+                    continue;
+                }
+                Half::Receiving { machine, .. } => machine,
+            };
+            match machine.handle_datagram(now, from, datagram) {
+                Received::Other(verdict) => heed(verdict),
+                Received::Data(chunk) => {
+                    if !gathered.add(&chunk) {
+                        self.write(std::mem::replace(&mut gathered, Gathered::new()));
+                        gathered.add(&chunk);
+                    }
+                }
             }
-        } else {
-            None
-        };
-        (Verdict::Accepted, whole)
+        }
+        self.write(gathered)
     }
 
-    /// The sink that [`handle_datagram`](Self::handle_datagram) returned has been finished: its
+    /// Writes what was gathered. Returns the sink where it holds the whole file.
+    fn write(&mut self, gathered: Gathered<'_>) -> Option<Box<dyn Sink>> {
+        let Half::Receiving { storing, .. } = &mut self.half else { return None };
+        let Storing::Open(sink) = storing else { return None };
+        let whole = gathered.last;
+        if let Err(error) = gathered.write_to(sink.as_mut()) {
+            *storing = Storing::Over;
+            self.content_failed(error);
+            return None;
+        }
+        if !whole {
+            return None;
+        }
+        match std::mem::replace(storing, Storing::Finishing) {
+            Storing::Open(sink) => Some(sink),
+            Storing::Finishing | Storing::Over => None,
+        }
+    }
+
+    /// The sink that [`handle_datagrams`](Self::handle_datagrams) returned has been finished: its
     /// last ACK may leave, or the peer is told that it failed.
     pub(crate) fn finished(&mut self, result: io::Result<()>) {
         if let Half::Receiving { storing, .. } = &mut self.half {
@@ -196,6 +221,11 @@ impl Transfer {
         }
     }
 
+    /// Whether it is our file that goes out; then only small packets come in.
+    pub(crate) fn is_sending(&self) -> bool {
+        matches!(self.half, Half::Sending { .. })
+    }
+
     /// Whether an upload is whole and being stored.
     pub(crate) fn is_finishing(&self) -> bool {
         matches!(self.half, Half::Receiving { storing: Storing::Finishing, .. })
@@ -210,26 +240,26 @@ impl Transfer {
         }
     }
 
-    /// Sends what there is to send.
+    /// Sends what there is to send, within one turn. `from` is the address of ours to send from, on a
+    /// socket that is not bound to one.
     pub(crate) fn pump(
         &mut self,
         now: Instant,
-        socket: &UdpSocket,
-        scratch: &mut Scratch,
+        socket: &mut Socket,
+        from: Option<IpAddr>,
+        outbox: &mut Outbox,
     ) -> Pumped {
         if self.is_finishing() {
             return Pumped::Idle;
         }
-        loop {
-            let transmit = machine!(&mut self.half => poll_transmit(now, &mut scratch.small));
-            let peer = self.peer();
+        for _ in 0..TURN {
+            let transmit = machine!(&mut self.half => poll_transmit(now, &mut outbox.small));
+            let route = Route { to: self.peer(), from };
             let sent = match transmit {
                 None => return Pumped::Idle,
-                Some(Transmit::Request) => send(socket, peer, &self.request, self.watch.as_ref()),
-                Some(Transmit::Packet(len)) => {
-                    send(socket, peer, &scratch.small[..len], self.watch.as_ref())
-                }
-                Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, scratch),
+                Some(Transmit::Request) => self.send(socket, route, &self.request),
+                Some(Transmit::Packet(len)) => self.send(socket, route, &outbox.small[..len]),
+                Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
             };
             match sent {
                 Ok(()) if std::mem::take(&mut self.starved) => return Pumped::Idle,
@@ -239,11 +269,26 @@ impl Transfer {
                 Err(error) => self.send_error = Some(error),
             }
         }
+        Pumped::More
     }
 
     /// Tells a stranger that this is not the port it means.
-    pub(crate) fn send_stray(&self, socket: &UdpSocket, stranger: SocketAddr) -> io::Result<()> {
-        send(socket, stranger, UNKNOWN_TID, self.watch.as_ref())
+    pub(crate) fn send_stray(&self, socket: &Socket, stranger: SocketAddr) -> io::Result<()> {
+        self.send(socket, Route { to: stranger, from: None }, UNKNOWN_TID)
+    }
+
+    fn send(&self, socket: &Socket, route: Route, datagram: &[u8]) -> io::Result<()> {
+        socket.send(route, datagram)?;
+        self.show_sent(route, [datagram]);
+        Ok(())
+    }
+
+    fn show_sent<'p>(&self, route: Route, packets: impl IntoIterator<Item = &'p [u8]>) {
+        if let Some(watch) = &self.watch {
+            for packet in packets {
+                watch.saw(Direction::Sent, route.to, packet);
+            }
+        }
     }
 
     /// Reads, frames, sends and commits as much of a burst as the buffers hold.
@@ -251,16 +296,17 @@ impl Transfer {
         &mut self,
         now: Instant,
         burst: Burst,
-        socket: &UdpSocket,
-        scratch: &mut Scratch,
+        socket: &mut Socket,
+        route: Route,
+        outbox: &mut Outbox,
     ) -> io::Result<()> {
         let Half::Sending { machine, source } = &mut self.half else { return Ok(()) };
-        let most = u16::try_from(BATCH / burst.stride()).unwrap_or(u16::MAX);
+        let most = u16::try_from(FRAMED / burst.stride()).unwrap_or(u16::MAX);
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
         source.forget_before(machine.acknowledged());
         let read = loop {
-            let content = &mut scratch.content[..burst.payload_len()];
+            let content = &mut outbox.content[..burst.payload_len()];
             match source.read_at(burst.offset(), content) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
@@ -286,25 +332,19 @@ impl Transfer {
             }
         }
 
-        let peer = machine.peer();
-        let mut trouble = Ok(());
-        let mut sent = 0;
-        for packet in burst.frame_content(&scratch.content, &mut scratch.framed) {
-            match send(socket, peer, packet, self.watch.as_ref()) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    trouble = Err(error);
-                    break;
-                }
-                // Refused by a firewall, or no buffer: as good as lost on the way.
-                Err(error) => trouble = Err(error),
-            }
-            sent += 1;
+        let block_size = usize::from(machine.params().block_size.get());
+        let blocks = outbox.content.chunks(block_size);
+        for (place, block) in burst.frame(&mut outbox.framed).zip(blocks) {
+            place.copy_from_slice(&block[..place.len()]);
         }
-        if let Some(burst) = burst.first(sent) {
+        let packets = &outbox.framed[..burst.framed_len()];
+        let (sent, result) =
+            socket.send_packets(now, route, packets, burst.stride(), &mut outbox.paths);
+        if let Some(burst) = u16::try_from(sent).ok().and_then(|sent| burst.first(sent)) {
             machine.commit(now, burst);
+            self.show_sent(route, packets.chunks(burst.stride()).take(sent));
         }
-        trouble
+        result
     }
 
     fn content_failed(&mut self, error: io::Error) {
@@ -361,22 +401,44 @@ impl Transfer {
     }
 }
 
-fn send(
-    socket: &UdpSocket,
-    peer: SocketAddr,
-    datagram: &[u8],
-    watch: Option<&Watch>,
-) -> io::Result<()> {
-    loop {
-        match socket.send_to(datagram, peer) {
-            Ok(_) => {
-                if let Some(watch) = watch {
-                    watch.saw(Direction::Sent, peer, datagram);
-                }
-                return Ok(());
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// As many packets as the system puts together.
+const MOST_GATHERED: usize = 64;
+
+/// Chunks of a file that follow each other, to be written with one call.
+struct Gathered<'d> {
+    offset: u64,
+    slices: [IoSlice<'d>; MOST_GATHERED],
+    count: usize,
+    len: usize,
+    /// With them the file is whole.
+    last: bool,
+}
+
+impl<'d> Gathered<'d> {
+    fn new() -> Self {
+        let slices = [IoSlice::new(&[]); MOST_GATHERED];
+        Self { offset: 0, slices, count: 0, len: 0, last: false }
+    }
+
+    /// Adds a chunk; returns whether it follows the others and there is room.
+    fn add(&mut self, chunk: &Chunk<'d>) -> bool {
+        let follows = self.count == 0 || chunk.offset == self.offset + self.len as u64;
+        let Some(free) = self.slices.get_mut(self.count).filter(|_| follows) else { return false };
+        if self.count == 0 {
+            self.offset = chunk.offset;
+        }
+        *free = IoSlice::new(chunk.bytes);
+        self.count += 1;
+        self.len += chunk.bytes.len();
+        self.last |= chunk.last;
+        true
+    }
+
+    fn write_to(mut self, sink: &mut dyn Sink) -> io::Result<()> {
+        match &mut self.slices[..self.count] {
+            [] => Ok(()),
+            [one] => sink.write_at(self.offset, one),
+            many => sink.write_vectored_at(self.offset, many),
         }
     }
 }

@@ -186,3 +186,59 @@ fn several<T>(files: &[T], mut each: impl FnMut(&T) -> Result<(), Fault>) -> Res
         refused => Err(Fault::SomeRefused { refused, all: files.len() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io, net::SocketAddr};
+
+    use clap::Parser as _;
+    use tftp_core::Mode;
+    use tftp_mio::client::TransferError;
+
+    use super::Story;
+    use crate::{
+        args::Args,
+        fault::Fault,
+        interrupt::{Idle, Interrupts},
+        session::{Input, Session},
+    };
+
+    /// Which of three addresses are asked, when those fail of which `fails` says how.
+    fn asked(fails: impl Fn(SocketAddr) -> Option<TransferError>) -> Vec<u16> {
+        let preferences = Args::parse_from(["tftp"]).preferences();
+        let interrupts = Interrupts::detached(Idle::Leave);
+        let mut session = Session::new(preferences, interrupts, Input::Free).unwrap();
+        let mut story = Story {
+            operation: "get",
+            remote: b"a".to_vec(),
+            local: None,
+            mode: Mode::Octet,
+            server: None,
+        };
+        let servers = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let mut asked = Vec::new();
+        let result = session.transfer(&mut story, &servers, false, &mut |_, server, _| {
+            asked.push(server.port());
+            let error = fails(server).unwrap_or(TransferError::NoAnswer);
+            Err(Fault::transfer("get a", Mode::Octet, error))
+        });
+        assert!(result.is_err());
+        assert_eq!(story.server.map(|server| server.port()), asked.last().copied());
+        asked
+    }
+
+    fn nobody() -> TransferError {
+        TransferError::Network(io::ErrorKind::ConnectionRefused.into())
+    }
+
+    #[test]
+    fn where_nothing_listens_the_next_address_of_the_host_is_asked() {
+        assert_eq!(asked(|server| (server.port() == 1).then(nobody)), [1, 2]);
+        assert_eq!(asked(|_| Some(nobody())), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_server_that_is_there_is_not_replaced_by_another() {
+        assert_eq!(asked(|_| None), [1]);
+    }
+}

@@ -98,7 +98,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port that does what `script` says.
     pub(crate) fn start(script: impl FnOnce(&mut Listener) + Send + 'static) -> Self {
-        let mut listener = Listener { socket: Socket::bind() };
+        Self::start_on("127.0.0.1", script)
+    }
+
+    /// The same on an address of this machine.
+    pub(crate) fn start_on(
+        address: &'static str,
+        script: impl FnOnce(&mut Listener) + Send + 'static,
+    ) -> Self {
+        let mut listener = Listener { socket: Socket::bind(address), address };
         let port = listener.socket.port();
         let script = thread::spawn(move || {
             script(&mut listener);
@@ -129,6 +137,13 @@ impl Server {
         run
     }
 
+    /// Whether the script comes to its end, and not by failing, soon after the program's own.
+    pub(crate) fn ends_well(self) -> bool {
+        let (script, (done, end)) = (self.script, channel());
+        thread::spawn(move || done.send(script.join().is_ok()));
+        end.recv_timeout(Duration::from_secs(1)).unwrap_or(false)
+    }
+
     /// Waits for the script's end, after the program's own; what failed there fails here, and so
     /// does a request that the script did not take.
     #[track_caller]
@@ -143,6 +158,7 @@ impl Server {
 /// Where requests arrive.
 pub(crate) struct Listener {
     socket: Socket,
+    address: &'static str,
 }
 
 impl Listener {
@@ -157,8 +173,16 @@ impl Listener {
     /// Takes a request and answers from a port of its own.
     pub(crate) fn accept_any(&mut self) -> (Vec<u8>, Peer) {
         let (request, address) = self.socket.receive();
-        let socket = Socket::bind();
+        let socket = Socket::bind(self.address);
         (request, Peer { socket, address })
+    }
+}
+
+impl Listener {
+    /// Takes a request that is not one of the last client once more, and the port it came from.
+    pub(crate) fn accept_new(&mut self) -> (Vec<u8>, u16) {
+        let (request, address) = self.socket.receive();
+        (request, address.port())
     }
 }
 
@@ -196,6 +220,20 @@ impl Peer {
         assert_eq!(self.receive(), [&[0, 4], &block.to_be_bytes()[..]].concat());
     }
 
+    /// Takes the next packet that is an ERROR; what is repeated before it is passed over.
+    #[track_caller]
+    pub(crate) fn expect_error(&mut self) {
+        while !self.receive().starts_with(b"\0\x05") {}
+    }
+
+    /// Whether the client has sent an ERROR by now. Takes a moment to look.
+    pub(crate) fn has_given_up(&mut self) -> bool {
+        self.socket.udp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let given_up = self.socket.next().is_ok_and(|(packet, _)| packet.starts_with(b"\0\x05"));
+        self.socket.udp.set_read_timeout(Some(PATIENCE)).unwrap();
+        given_up
+    }
+
     /// Takes the next packet, which must be that DATA.
     #[track_caller]
     pub(crate) fn expect_data(&mut self, block: u16, bytes: &[u8]) {
@@ -215,6 +253,11 @@ impl Peer {
     }
 }
 
+/// Somebody else who sends to the client of `peer`, from an address of this machine.
+pub(crate) fn stranger(address: &str, peer: &Peer) -> Peer {
+    Peer { socket: Socket::bind(address), address: peer.address }
+}
+
 /// A socket that hears a packet once, however often it is sent again: on a busy machine the program
 /// may run out of patience before the script gets to its turn.
 struct Socket {
@@ -223,8 +266,8 @@ struct Socket {
 }
 
 impl Socket {
-    fn bind() -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    fn bind(address: &str) -> Self {
+        let udp = UdpSocket::bind((address, 0)).unwrap();
         udp.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { udp, last: None }
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use mio::{Events, Interest, Poll, Token, net::UdpSocket};
+use mio::{Events, Interest, Poll, Registry, Token};
 use tftp_core::{
     ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, Verdict,
 };
@@ -19,8 +19,8 @@ use super::{
 use crate::{
     clock::Clock,
     observe::{Observer, Watch},
-    socket::{DATAGRAM, bind_transfer, enlarge_receive_buffer},
-    transfer::{Content, Pumped, Scratch, Transfer},
+    socket::{BATCH, Inbox, Run, Socket},
+    transfer::{Content, Outbox, Pumped, Transfer},
 };
 
 /// The token of the canceller's waker.
@@ -66,10 +66,11 @@ impl From<TransferError> for Failed {
 /// The socket and the machine of an attempt.
 struct Running {
     clock: Clock,
-    socket: UdpSocket,
+    socket: Socket,
+    /// The socket was full; it is watched for room.
+    blocked: bool,
     transfer: Transfer,
-    scratch: Scratch,
-    inbox: Box<[u8]>,
+    outbox: Outbox,
     /// What the server's ERROR said.
     peer_error: Option<Vec<u8>>,
     /// What ICMP said of the request.
@@ -90,9 +91,9 @@ impl Attempt<'_> {
         });
         let socket = socket.map_err(TransferError::Socket)?;
         if matches!(content, Content::Sink(_)) {
-            enlarge_receive_buffer(&socket).map_err(TransferError::Socket)?;
+            socket.enlarge_receive_buffer();
         }
-        unreachable::listen(&socket);
+        unreachable::listen(socket.io());
         let size = match &content {
             Content::Source(source) => source.size(),
             Content::Sink(_) => None,
@@ -105,18 +106,18 @@ impl Attempt<'_> {
         let mut running = Running {
             clock,
             socket,
+            blocked: false,
             transfer,
-            scratch: Scratch::new(),
-            inbox: vec![0; DATAGRAM].into(),
+            outbox: Outbox::new(),
             peer_error: None,
             unreachable: None,
         };
         self.poll
             .registry()
-            .register(&mut running.socket, SOCKET, Interest::READABLE | Interest::WRITABLE)
+            .register(running.socket.source(), SOCKET, Interest::READABLE)
             .map_err(TransferError::Socket)?;
         let outcome = self.drive(&mut running, size);
-        let deregistered = self.poll.registry().deregister(&mut running.socket);
+        let deregistered = self.poll.registry().deregister(running.socket.source());
         outcome?;
         deregistered.map_err(TransferError::Socket)?;
         (self.progress)(running.progress(size));
@@ -124,17 +125,17 @@ impl Attempt<'_> {
     }
 
     /// A socket on a port that was not used before: the server may still send to the last one.
-    fn bind(&self) -> io::Result<UdpSocket> {
+    fn bind(&self) -> io::Result<Socket> {
         let ip: IpAddr = match self.server {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let Some(ports) = &self.settings.local_ports else {
-            return bind_transfer(SocketAddr::new(ip, 0));
+            return Socket::bind(SocketAddr::new(ip, 0));
         };
         let mut result = Err(io::Error::from(io::ErrorKind::AddrInUse));
         for port in ports.clone() {
-            result = bind_transfer(SocketAddr::new(ip, port));
+            result = Socket::bind(SocketAddr::new(ip, port));
             match &result {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 _ => break,
@@ -143,8 +144,8 @@ impl Attempt<'_> {
         result
     }
 
-    fn watch(&self, socket: &UdpSocket) -> io::Result<Option<Watch>> {
-        let watch = |observer| Ok(Watch::new(observer, socket.local_addr()?, self.server));
+    fn watch(&self, socket: &Socket) -> io::Result<Option<Watch>> {
+        let watch = |observer| Ok(Watch::new(observer, socket.address()?, self.server));
         self.observer.map(watch).transpose()
     }
 
@@ -166,10 +167,11 @@ impl Attempt<'_> {
     /// The poll loop, until the transfer is over or only lingers.
     fn drive(&mut self, running: &mut Running, size: Option<u64>) -> Result<(), TransferError> {
         let mut events = Events::with_capacity(8);
+        let mut inbox = Inbox::new();
         let mut told = StdInstant::now();
         (self.progress)(running.progress(size));
         loop {
-            running.pump();
+            let more = running.pump(self.poll.registry())?;
             if running.is_settled() {
                 return Ok(());
             }
@@ -179,7 +181,11 @@ impl Attempt<'_> {
             {
                 return Err(TransferError::Network(error));
             }
-            let sleep = running.sleep().map_or(TICK, |sleep| sleep.min(TICK));
+            let sleep = match running.sleep() {
+                _ if more => Duration::ZERO,
+                Some(sleep) => sleep.min(TICK),
+                None => TICK,
+            };
             match self.poll.poll(&mut events, Some(sleep)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result.map_err(TransferError::Socket)?,
@@ -188,7 +194,7 @@ impl Attempt<'_> {
                 running.transfer.abort(ErrorCode::NOT_DEFINED, "cancelled by the user");
                 continue;
             }
-            running.receive();
+            running.receive(&mut inbox, self.poll.registry())?;
             running.expire();
             if told.elapsed() >= TICK {
                 told = StdInstant::now();
@@ -200,47 +206,62 @@ impl Attempt<'_> {
 
 impl Running {
     /// Takes everything that waits in the socket.
-    fn receive(&mut self) {
+    fn receive(&mut self, inbox: &mut Inbox, registry: &Registry) -> Result<(), TransferError> {
         loop {
-            let (len, from) = match self.socket.recv_from(&mut self.inbox) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            let batch = match self.socket.receive(inbox, BATCH) {
+                Ok(batch) => batch,
                 Err(error) => {
                     // ICMP told that a packet did not arrive. The timer decides what that means,
                     // unless it was the request.
                     tracing::debug!(%error, "receive failed");
                     let peer = self.transfer.peer();
-                    self.unreachable = unreachable::heard(&self.socket, peer);
-                    return;
+                    self.unreachable = unreachable::heard(self.socket.io(), peer);
+                    return Ok(());
                 }
             };
-            let now = self.clock.now();
-            let (verdict, whole) = self.transfer.handle_datagram(now, from, &self.inbox[..len]);
-            match verdict {
-                Verdict::Accepted => {}
-                Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
-                Verdict::Stray => {
-                    if let Err(error) = self.transfer.send_stray(&self.socket, from) {
-                        tracing::debug!(%from, %error, "an ERROR could not be sent");
-                    }
-                }
-                Verdict::PeerError { message, .. } => self.peer_error = Some(message.to_vec()),
+            for run in batch.runs() {
+                self.deliver(run);
             }
-            if let Some(sink) = whole {
-                self.transfer.finished(sink.finish());
-            }
-            self.pump();
-            if self.is_settled() {
-                return;
+            self.pump(registry)?;
+            if batch.drained || self.is_settled() {
+                return Ok(());
             }
         }
     }
 
-    /// Sends what there is to send. A full socket wakes the loop once it has room.
-    fn pump(&mut self) {
+    /// Gives datagrams to the transfer, and answers strangers.
+    fn deliver(&mut self, run: Run<'_>) {
+        let from = run.from;
+        let (mut stray, peer_error) = (false, &mut self.peer_error);
+        let (now, datagrams) = (self.clock.now(), run.datagrams());
+        let whole = self.transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
+            Verdict::Accepted => {}
+            Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
+            Verdict::Stray => stray = true,
+            Verdict::PeerError { message, .. } => *peer_error = Some(message.to_vec()),
+        });
+        if stray && let Err(error) = self.transfer.send_stray(&self.socket, from) {
+            tracing::debug!(%from, %error, "an ERROR could not be sent");
+        }
+        if let Some(sink) = whole {
+            self.transfer.finished(sink.finish());
+        }
+    }
+
+    /// Sends what there is to send. Returns whether there is more; a full socket wakes the loop
+    /// once it has room.
+    fn pump(&mut self, registry: &Registry) -> Result<bool, TransferError> {
         let now = self.clock.now();
-        let (Pumped::Idle | Pumped::Blocked) =
-            self.transfer.pump(now, &self.socket, &mut self.scratch);
+        let pumped = self.transfer.pump(now, &mut self.socket, None, &mut self.outbox);
+        let blocked = pumped == Pumped::Blocked;
+        if blocked != self.blocked {
+            let interest =
+                if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            let source = self.socket.source();
+            registry.reregister(source, SOCKET, interest).map_err(TransferError::Socket)?;
+            self.blocked = blocked;
+        }
+        Ok(pumped == Pumped::More)
     }
 
     /// That nothing listens where the request was sent to, if that has been said.

@@ -2,13 +2,13 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     path::{Path, PathBuf},
 };
 
 use tempfile::NamedTempFile;
 
-use crate::storage::{RegularFile, Sink, Source, write_all};
+use crate::storage::{RegularFile, Sink, Source, write_all, write_all_vectored};
 
 /// A local file to send.
 #[derive(Debug)]
@@ -142,6 +142,10 @@ impl Sink for Whole {
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         write_all(self.file.as_file(), offset, bytes)
+    }
+
+    fn write_vectored_at(&mut self, offset: u64, buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
+        write_all_vectored(self.file.as_file(), offset, buffers)
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {

@@ -15,13 +15,13 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use mio::{Events, Interest, Poll, Token, Waker, net::UdpSocket};
+use mio::{Events, Interest, Poll, Token, Waker};
 use tftp_core::Instant;
 
 use crate::{
     clock::Clock,
-    socket::DATAGRAM,
-    transfer::{Pumped, Scratch, Transfer},
+    socket::{BATCH, Inbox, Socket},
+    transfer::{Outbox, Transfer},
 };
 
 /// Transfers that linger at the same time; each has a socket.
@@ -38,7 +38,7 @@ const WAKE: Token = Token(usize::MAX);
 /// A transfer that only repeats its last ACK.
 pub(super) struct Lingerer {
     pub(super) clock: Clock,
-    pub(super) socket: UdpSocket,
+    pub(super) socket: Socket,
     pub(super) transfer: Transfer,
 }
 
@@ -110,8 +110,8 @@ struct Loop {
     next_token: usize,
     /// When to leave whatever lingers then; known once they are to finish.
     leave: Option<StdInstant>,
-    scratch: Scratch,
-    inbox: Box<[u8]>,
+    outbox: Outbox,
+    inbox: Inbox,
 }
 
 impl Loop {
@@ -122,8 +122,8 @@ impl Loop {
             present: VecDeque::with_capacity(MOST),
             next_token: 0,
             leave: None,
-            scratch: Scratch::new(),
-            inbox: vec![0; DATAGRAM].into(),
+            outbox: Outbox::new(),
+            inbox: Inbox::new(),
         }
     }
 
@@ -147,7 +147,7 @@ impl Loop {
             for event in &events {
                 let found = self.present.iter_mut().find(|(token, _)| *token == event.token());
                 if let Some((_, lingerer)) = found {
-                    lingerer.receive(&mut self.inbox, &mut self.scratch);
+                    lingerer.receive(&mut self.inbox, &mut self.outbox);
                 }
             }
         }
@@ -168,7 +168,9 @@ impl Loop {
             // No two that are here together share a number, even after it has come round.
             self.next_token = (self.next_token + 1) % WAKE.0;
             let registry = self.poll.registry();
-            if let Err(error) = registry.register(&mut lingerer.socket, token, Interest::READABLE) {
+            if let Err(error) =
+                registry.register(lingerer.socket.source(), token, Interest::READABLE)
+            {
                 tracing::debug!(%error, "the last ACK will not be repeated");
                 continue;
             }
@@ -189,16 +191,22 @@ impl Loop {
 
 impl Lingerer {
     /// Takes everything that waits in the socket.
-    fn receive(&mut self, inbox: &mut [u8], scratch: &mut Scratch) {
+    fn receive(&mut self, inbox: &mut Inbox, outbox: &mut Outbox) {
         // A server that never stops sending is heard no longer than any other.
         while !self.is_over()
-            && let Ok((len, from)) = self.socket.recv_from(inbox)
+            && let Ok(batch) = self.socket.receive(inbox, BATCH)
         {
             let now = self.clock.now();
-            // The file is complete: there is nothing to write, and nobody to tell of an ERROR.
-            let _ = self.transfer.handle_datagram(now, from, &inbox[..len]);
-            let (Pumped::Idle | Pumped::Blocked) = self.transfer.pump(now, &self.socket, scratch);
+            for run in batch.runs() {
+                // The file is complete: there is nothing to write, and nobody to tell of an ERROR.
+                let _ = self.transfer.handle_datagrams(now, run.from, run.datagrams(), |_| ());
+            }
+            // An ACK that finds the socket full is repeated with the next DATA.
+            let _ = self.transfer.pump(now, &mut self.socket, None, outbox);
             self.expire();
+            if batch.drained {
+                break;
+            }
         }
     }
 

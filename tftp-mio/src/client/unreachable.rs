@@ -70,7 +70,8 @@ mod linux {
 
     /// The destination of a packet that did not arrive, and why.
     fn next(socket: &UdpSocket) -> Option<(Option<SocketAddr>, i32)> {
-        let mut space = cmsg_space!(sock_extended_err, SockaddrIn6);
+        // The last is for what the socket is told of every packet.
+        let mut space = cmsg_space!(sock_extended_err, SockaddrIn6, [u8; 128]);
         let mut packet = [0; 64];
         let mut packet = [IoSliceMut::new(&mut packet)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;

@@ -1,4 +1,5 @@
-//! The server: one thread, one poll loop, one socket for every transfer.
+//! The server: a few workers, each a thread with a poll loop, listening sockets and transfers of its
+//! own.
 //!
 //! ```no_run
 //! use std::{path::Path, sync::Arc};
@@ -19,6 +20,7 @@ mod giving_way;
 mod histogram;
 mod judge;
 mod limits;
+mod listeners;
 mod own_addresses;
 mod policy;
 mod ports;
@@ -31,13 +33,15 @@ mod throttle;
 mod worker;
 
 use std::{
-    io,
+    io, iter,
     net::{Ipv6Addr, SocketAddr, UdpSocket},
+    num::NonZeroUsize,
     ops::RangeInclusive,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -45,20 +49,25 @@ use mio::{Poll, Waker};
 use tftp_core::{Limits, Timing};
 
 use crate::{
-    socket::{Listener, is_local},
+    socket::{Socket, is_local},
     storage::Storage,
 };
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
+use finisher::Finisher;
 pub use histogram::Distribution;
 pub use judge::explain;
 use limits::Admission;
 pub use limits::Capacity;
+use listeners::Listeners;
 use own_addresses::OwnAddresses;
 use policy::Published;
 pub use policy::Reloader;
+use ports::{Ports, Range};
 pub use pulse::Pulse;
 use pulse::Rounds;
+use reception::Reception;
+use sessions::Sessions;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -68,6 +77,12 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Transfer ports, handed out in turn.
     pub ports: RangeInclusive<u16>,
+    /// Answer every transfer from the listening port instead, for NAT, containers and load
+    /// balancers. A client can then have only one transfer at a time on each port of its own.
+    pub single_port: bool,
+    /// Poll loops, each on a thread of its own. Where the system cannot share a listening address
+    /// between sockets (anywhere but on Linux) there is one.
+    pub workers: NonZeroUsize,
     /// What is negotiated at most.
     pub limits: Limits,
     /// How patient transfers are.
@@ -87,6 +102,8 @@ impl Default for Config {
         Self {
             listen: vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 69)],
             ports: 20_000..=29_999,
+            single_port: false,
+            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             limits: Limits::default(),
             timing: Timing::SERVER,
             access: Access::default(),
@@ -124,7 +141,7 @@ pub enum BindError {
 
 /// A server whose sockets are bound. [`run`](Self::run) it.
 pub struct Server {
-    worker: Worker,
+    workers: Vec<Worker>,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
     reloader: Reloader,
@@ -133,22 +150,26 @@ pub struct Server {
 
 impl Server {
     /// Binds the listening sockets. Requests are taken from now on, and answered once the server
-    /// runs.
+    /// runs. No thread is started before that.
     ///
     /// # Errors
     /// When a listening address is not to be had, or the system is out of descriptors.
     pub fn bind(config: &Config, storage: Arc<dyn Storage>) -> Result<Self, BindError> {
-        let listeners = config
-            .listen
-            .iter()
-            .map(|&address| {
-                Listener::bind(address).map_err(|source| BindError::Listen { address, source })
-            })
-            .collect::<Result<_, _>>()?;
+        let workers = if cfg!(target_os = "linux") { config.workers.get() } else { 1 };
+        let mut listeners: Vec<_> = (0..workers).map(|_| Vec::new()).collect();
+        for &address in &config.listen {
+            let error = |source| BindError::Listen { address, source };
+            let first = Socket::listen(address).map_err(error)?;
+            let others = first.listen_too(workers - 1).map_err(error)?;
+            for (sockets, socket) in listeners.iter_mut().zip(iter::once(first).chain(others)) {
+                sockets.push(socket);
+            }
+        }
         Self::new(listeners, config, storage)
     }
 
-    /// Takes requests on sockets that somebody else has bound, and not on [`Config::listen`].
+    /// Takes requests on sockets that somebody else has bound, and not on [`Config::listen`]. One
+    /// worker serves all of them: others cannot be bound beside them.
     ///
     /// # Errors
     /// When one of them cannot be used, or the system is out of descriptors.
@@ -157,32 +178,65 @@ impl Server {
         config: &Config,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, BindError> {
-        let listeners = sockets.into_iter().map(Listener::adopt).collect::<io::Result<_>>()?;
-        Self::new(listeners, config, storage)
+        let sockets = sockets.into_iter().map(Socket::adopt).collect::<io::Result<_>>()?;
+        Self::new(vec![sockets], config, storage)
     }
 
+    /// A server with one worker for each set of listening sockets.
     fn new(
-        listeners: Vec<Listener>,
+        listeners: Vec<Vec<Socket>>,
         config: &Config,
         storage: Arc<dyn Storage>,
     ) -> Result<Self, BindError> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let stopper = Stopper { waker, requests: Arc::default(), rounds: Rounds::default() };
+        let count = listeners.len();
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
-        let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let range = Range::new(&config.ports);
+
+        let polls = (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map(Arc::new);
+        let wakers = polls.iter().map(waker).collect::<io::Result<Arc<[_]>>>()?;
+        let stopper = Stopper {
+            wakers: Arc::clone(&wakers),
+            requests: Arc::default(),
+            listening: Arc::new(AtomicUsize::new(count)),
+            rounds: (0..count).map(|_| Rounds::default()).collect(),
+        };
+        let of_first = listeners.first().into_iter().flatten();
+        let addresses = of_first.map(Socket::address).collect::<io::Result<Vec<_>>>()?;
         for address in addresses.iter().filter(|address| !is_local(**address)) {
             tracing::warn!("no interface of this machine has {} yet", address.ip());
         }
         let counters = Arc::<Counters>::default();
-        let most = limits::most_transfers(config.ports.len());
+        let ports = if config.single_port { usize::MAX } else { config.ports.len() };
+        let most = limits::most_transfers(ports);
         let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));
         let own = Arc::new(OwnAddresses::new(&addresses));
         let policy = Published::new(config, storage);
         let reloader = Reloader::new(Arc::clone(&policy), Arc::clone(&admission));
-        let worker = Worker::new(poll, listeners, config, policy, stopper.clone(), admission, own)?;
-        Ok(Self { worker, addresses, stopper, reloader, counters })
+        let mut workers = Vec::new();
+        let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(&*stopper.rounds);
+        for (((poll, waker), listeners), rounds) in each {
+            let sessions = Sessions::new(
+                poll.registry().try_clone()?,
+                Listeners::new(listeners)?,
+                config.single_port,
+                Ports::new(Arc::clone(&range), count),
+                Finisher::new(Arc::clone(waker)),
+                Arc::clone(&admission),
+                Arc::clone(&own),
+            );
+            let reception = Reception::new(Arc::clone(&policy), Arc::clone(&own));
+            workers.push(Worker {
+                poll,
+                reception,
+                sessions,
+                stopper: stopper.clone(),
+                rounds: rounds.clone(),
+                single_port: config.single_port,
+            });
+        }
+        Ok(Self { workers, addresses, stopper, reloader, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -200,7 +254,7 @@ impl Server {
         self.reloader.clone()
     }
 
-    /// Tells from another thread whether the poll loop goes round.
+    /// Tells from another thread whether the poll loops go round.
     pub fn pulse(&self) -> Pulse {
         Pulse::new(self.stopper())
     }
@@ -213,18 +267,50 @@ impl Server {
     /// Serves until it is stopped.
     ///
     /// # Errors
-    /// When the poll loop itself fails. A transfer that fails is logged, and the server goes on.
+    /// When a poll loop itself fails. A transfer that fails is logged, and the server goes on.
     pub fn run(self) -> io::Result<()> {
-        self.worker.run()
+        let Self { workers, stopper, .. } = self;
+        let run = |worker: Worker| {
+            let result = worker.run();
+            if result.is_err() {
+                // The others would serve on with a part of the clients unheard.
+                stopper.stop();
+            }
+            result
+        };
+        thread::scope(|scope| {
+            let mut workers = workers.into_iter().enumerate();
+            let first = workers.next();
+            let others = workers
+                .map(|(number, worker)| {
+                    let thread = thread::Builder::new().name(format!("tftpd-{number}"));
+                    thread.spawn_scoped(scope, move || run(worker))
+                })
+                .collect::<Vec<_>>();
+            if others.iter().any(Result::is_err) {
+                stopper.stop();
+            }
+            let mut results = Vec::from_iter(first.map(|(_, worker)| run(worker)));
+            for thread in others {
+                results.push(thread.and_then(|thread| {
+                    thread.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
+                }));
+            }
+            // None of the sockets was closed before all workers were done.
+            results.into_iter().try_for_each(|result| result.map(drop))
+        })
     }
 }
 
 /// Stops a running server.
 #[derive(Clone, Debug)]
 pub struct Stopper {
-    waker: Arc<Waker>,
+    wakers: Arc<[Arc<Waker>]>,
     requests: Arc<AtomicU8>,
-    rounds: Rounds,
+    /// Workers that still take requests.
+    listening: Arc<AtomicUsize>,
+    /// How often each worker's loop has gone round.
+    rounds: Arc<[Rounds]>,
 }
 
 impl Stopper {
@@ -240,10 +326,12 @@ impl Stopper {
         self.wake();
     }
 
-    /// Has the loop go round once.
+    /// Has each loop go round once.
     fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake the server");
+        for waker in &*self.wakers {
+            if let Err(error) = waker.wake() {
+                tracing::error!(%error, "cannot wake the server");
+            }
         }
     }
 
@@ -252,7 +340,8 @@ impl Stopper {
         self.requests.load(Ordering::SeqCst)
     }
 
-    fn waker(&self) -> Arc<Waker> {
-        Arc::clone(&self.waker)
+    /// One worker takes no more requests. Returns whether it was the last.
+    fn stopped_listening(&self) -> bool {
+        self.listening.fetch_sub(1, Ordering::SeqCst) == 1
     }
 }

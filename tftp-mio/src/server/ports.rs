@@ -2,24 +2,53 @@
 //! possible not used again, so that a late packet of an old transfer meets nobody.
 
 use std::{
+    collections::VecDeque,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6},
     ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
-use mio::net::UdpSocket;
+use crate::socket::Socket;
 
-use crate::socket::bind_transfer;
-
-/// The ports of the range, and whose turn it is.
+/// The ports of the range, and whose turn it is. All workers share them; only the beginning and the
+/// end of a transfer touch them.
 #[derive(Debug)]
-pub(crate) struct Ports {
+pub(crate) struct Range {
     first: u16,
-    /// Whether our own transfers use the port, by its distance from the first.
-    used: Vec<bool>,
-    /// How many of them our own transfers do not use.
-    free: usize,
-    cursor: usize,
+    /// Whether one of our sockets has the port, by its distance from the first.
+    taken: Box<[AtomicBool]>,
+    /// How many of them are not.
+    free: AtomicUsize,
+    cursor: AtomicUsize,
+}
+
+/// The transfer sockets of one worker.
+pub(crate) struct Ports {
+    range: Arc<Range>,
+    /// Bound sockets that no transfer uses. The one that has rested longest is used first.
+    idle: VecDeque<OwnSocket>,
+    /// Whether any socket is kept.
+    pooled: bool,
+}
+
+/// A socket that belongs to one transfer at a time.
+pub(crate) struct OwnSocket {
+    pub(crate) socket: Socket,
+    /// The poll loop knows it.
+    pub(crate) watched: bool,
+    /// What it is bound to, but for the port.
+    local: SocketAddr,
+    _port: ClaimedPort,
+}
+
+/// A port of the range that one of our sockets has. Dropped, it is free again.
+struct ClaimedPort {
+    range: Arc<Range>,
+    index: usize,
 }
 
 /// Why there is no socket for another transfer.
@@ -37,57 +66,100 @@ pub(crate) enum NoPort {
 /// on behind them.
 const TRIES: usize = 256;
 
-impl Ports {
-    pub(crate) fn new(range: &RangeInclusive<u16>) -> Self {
-        let used = vec![false; range.len()];
-        Self { first: *range.start(), free: used.len(), used, cursor: 0 }
+/// Sockets that a worker keeps at most for the next transfers, as opening one takes a dozen system
+/// calls.
+const MOST_IDLE: usize = 64;
+
+/// Sockets that rest while a new one is opened: how many other ports are used before one comes back.
+const RESTING: usize = 16;
+
+impl Range {
+    pub(crate) fn new(range: &RangeInclusive<u16>) -> Arc<Self> {
+        let taken: Box<[_]> = range.clone().map(|_| AtomicBool::new(false)).collect();
+        let free = AtomicUsize::new(taken.len());
+        Arc::new(Self { first: *range.start(), taken, free, cursor: AtomicUsize::new(0) })
     }
 
-    /// Binds the next free port on the address of ours that `peer` has asked.
+    /// The next port in turn that none of our sockets has.
+    fn claim(self: &Arc<Self>) -> Option<ClaimedPort> {
+        // Not looked for where there is none.
+        if self.free.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        (0..self.taken.len()).find_map(|_| {
+            let index = self.cursor.fetch_add(1, Ordering::Relaxed) % self.taken.len();
+            if self.taken[index].swap(true, Ordering::Acquire) {
+                return None;
+            }
+            self.free.fetch_sub(1, Ordering::Relaxed);
+            Some(ClaimedPort { range: Arc::clone(self), index })
+        })
+    }
+}
+
+impl ClaimedPort {
+    fn number(&self) -> u16 {
+        self.range.first + u16::try_from(self.index).unwrap_or(0)
+    }
+}
+
+impl Drop for ClaimedPort {
+    fn drop(&mut self) {
+        self.range.taken[self.index].store(false, Ordering::Release);
+        self.range.free.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Ports {
+    /// The share of one of so many workers.
+    pub(crate) fn new(range: Arc<Range>, workers: usize) -> Self {
+        // What is idle here is missed elsewhere, and in a small range a port would come back too
+        // soon.
+        let pooled = range.taken.len() >= 4 * MOST_IDLE * workers;
+        Self { range, idle: VecDeque::new(), pooled }
+    }
+
+    /// A socket on the address of ours that `peer` has asked: the next free port, or one that has
+    /// rested while enough others were used.
     ///
     /// # Errors
     /// When no port is free, or the system gives no socket.
-    pub(crate) fn open(
-        &mut self,
-        local: IpAddr,
-        peer: SocketAddr,
-    ) -> Result<(UdpSocket, u16), NoPort> {
-        for _ in 0..self.free.min(TRIES) {
-            let index = self.next_unused();
-            let port = self.first + u16::try_from(index).unwrap_or(0);
-            match bind_transfer(local_address(local, port, peer)) {
-                Ok(socket) => {
-                    self.used[index] = true;
-                    self.free -= 1;
-                    return Ok((socket, port));
-                }
+    pub(crate) fn open(&mut self, local: IpAddr, peer: SocketAddr) -> Result<OwnSocket, NoPort> {
+        let local = local_address(local, peer);
+        if self.idle.len() >= RESTING
+            && let Some(rested) = self.rested(local)
+        {
+            return Ok(rested);
+        }
+        self.bind(local).or_else(|why| self.rested(local).ok_or(why))
+    }
+
+    /// Takes the socket of a transfer that is over.
+    pub(crate) fn close(&mut self, own: OwnSocket) {
+        if self.pooled && self.idle.len() < MOST_IDLE {
+            self.idle.push_back(own);
+        }
+    }
+
+    fn rested(&mut self, local: SocketAddr) -> Option<OwnSocket> {
+        let index = self.idle.iter().position(|own| own.local == local)?;
+        // What came late for its last transfer is none of the next one's business.
+        self.idle.remove(index).filter(|own| own.socket.discard_waiting())
+    }
+
+    fn bind(&self, local: SocketAddr) -> Result<OwnSocket, NoPort> {
+        for _ in 0..TRIES {
+            let port = self.range.claim().ok_or(NoPort::InUse)?;
+            let mut address = local;
+            address.set_port(port.number());
+            match Socket::bind(address) {
+                Ok(socket) => return Ok(OwnSocket { socket, watched: false, local, _port: port }),
                 // Another program has it.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Err(NoPort::InUse)
-    }
-
-    /// Gives a port back.
-    pub(crate) fn close(&mut self, port: u16) {
-        if let Some(used) = self.used.get_mut(usize::from(port.wrapping_sub(self.first)))
-            && *used
-        {
-            *used = false;
-            self.free += 1;
-        }
-    }
-
-    /// Moves the cursor over the next port that our own transfers do not use; there is one.
-    fn next_unused(&mut self) -> usize {
-        loop {
-            let index = self.cursor;
-            self.cursor = (index + 1) % self.used.len();
-            if !self.used[index] {
-                return index;
-            }
-        }
     }
 }
 
@@ -96,19 +168,19 @@ impl Ports {
 /// # Errors
 /// When the system forbids it. That somebody else has the port is no error.
 pub(crate) fn probe(port: u16) -> io::Result<()> {
-    match bind_transfer(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
+    match Socket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
         _ => Ok(()),
     }
 }
 
 /// A link-local address of ours has the scope of the peer that reached it.
-fn local_address(local: IpAddr, port: u16, peer: SocketAddr) -> SocketAddr {
+fn local_address(local: IpAddr, peer: SocketAddr) -> SocketAddr {
     match (local, peer) {
         (IpAddr::V6(ip), SocketAddr::V6(peer)) if ip.is_unicast_link_local() => {
-            SocketAddrV6::new(ip, port, 0, peer.scope_id()).into()
+            SocketAddrV6::new(ip, 0, 0, peer.scope_id()).into()
         }
-        (ip, _) => SocketAddr::new(ip, port),
+        (ip, _) => SocketAddr::new(ip, 0),
     }
 }
 
@@ -119,43 +191,85 @@ mod tests {
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const PEER: SocketAddr = SocketAddr::new(LOCAL, 1);
 
+    fn ports(range: RangeInclusive<u16>) -> Ports {
+        Ports::new(Range::new(&range), 1)
+    }
+
+    fn port(own: &OwnSocket) -> u16 {
+        own.socket.address().unwrap().port()
+    }
+
     #[test]
-    fn a_port_comes_back_only_after_all_others_had_their_turn() {
-        let mut ports = Ports::new(&(20_000..=29_999));
-        let (socket, first) = ports.open(LOCAL, PEER).unwrap();
-        drop(socket);
-        ports.close(first);
-        let (_socket, second) = ports.open(LOCAL, PEER).unwrap();
-        assert!(second > first, "{second} after {first}");
+    fn a_port_comes_back_only_after_many_others_had_their_turn() {
+        let mut ports = ports(20_000..=29_999);
+        let mut used = Vec::new();
+        for _ in 0..=RESTING {
+            let own = ports.open(LOCAL, PEER).unwrap();
+            used.push(port(&own));
+            ports.close(own);
+        }
+        assert!(used[..RESTING].is_sorted_by(|one, next| one < next), "{used:?}");
+        assert_eq!(used[RESTING], used[0]);
+    }
+
+    #[test]
+    fn a_socket_that_is_used_again_has_forgotten_what_came_late() {
+        let mut ports = ports(20_000..=29_999);
+        let own = ports.open(LOCAL, PEER).unwrap();
+        let address = own.socket.address().unwrap();
+        ports.close(own);
+        let late = std::net::UdpSocket::bind((LOCAL, 0)).unwrap();
+        for _ in 0..3 {
+            late.send_to(b"late", address).unwrap();
+        }
+        let others: Vec<_> = (1..RESTING).map(|_| ports.open(LOCAL, PEER).unwrap()).collect();
+        for own in others {
+            ports.close(own);
+        }
+        let own = ports.open(LOCAL, PEER).unwrap();
+        assert_eq!(own.socket.address().unwrap(), address);
+        let mut inbox = crate::socket::Inbox::new();
+        let batch = own.socket.receive(&mut inbox, 2).unwrap();
+        assert!(batch.drained && batch.runs().next().is_none());
+    }
+
+    #[test]
+    fn workers_take_their_turns_from_one_cursor() {
+        let range = Range::new(&(20_000..=29_999));
+        let mut workers = [Ports::new(Arc::clone(&range), 2), Ports::new(range, 2)];
+        let mut last = 0;
+        for worker in [0, 1, 1, 0] {
+            let own = workers[worker].open(LOCAL, PEER).unwrap();
+            assert!(port(&own) > last, "{} after {last}", port(&own));
+            last = port(&own);
+        }
     }
 
     #[test]
     fn a_port_that_another_program_has_is_passed_over() {
-        let (_held, port) = Ports::new(&(20_000..=29_998)).open(LOCAL, PEER).unwrap();
-        let mut ports = Ports::new(&(port..=29_999));
-        let (_socket, next) = ports.open(LOCAL, PEER).unwrap();
-        assert!(next > port, "{next} after {port}");
+        let held = ports(20_000..=29_998).open(LOCAL, PEER).unwrap();
+        let next = ports(port(&held)..=29_999).open(LOCAL, PEER).unwrap();
+        assert!(port(&next) > port(&held), "{} after {}", port(&next), port(&held));
     }
 
     #[test]
     fn a_range_that_others_use_up_is_said_to_be() {
-        let (_held, port) = Ports::new(&(20_000..=29_999)).open(LOCAL, PEER).unwrap();
-        let mut ports = Ports::new(&(port..=port));
+        let held = ports(20_000..=29_999).open(LOCAL, PEER).unwrap();
+        let mut ports = ports(port(&held)..=port(&held));
         assert!(matches!(ports.open(LOCAL, PEER), Err(NoPort::InUse)));
     }
 
     #[test]
     fn a_range_that_we_use_up_is_said_to_be_until_a_port_comes_back() {
-        let (held, port) = Ports::new(&(20_000..=29_999)).open(LOCAL, PEER).unwrap();
+        let held = ports(20_000..=29_999).open(LOCAL, PEER).unwrap();
+        let only = port(&held);
         drop(held);
-        let mut ports = Ports::new(&(port..=port));
-        let (socket, _) = ports.open(LOCAL, PEER).unwrap();
+        let mut ports = ports(only..=only);
+        let own = ports.open(LOCAL, PEER).unwrap();
         assert!(matches!(ports.open(LOCAL, PEER), Err(NoPort::InUse)));
-        drop(socket);
-        ports.close(port);
-        ports.close(port);
-        let (_socket, again) = ports.open(LOCAL, PEER).unwrap();
-        assert_eq!(again, port);
+        ports.close(own);
+        let again = ports.open(LOCAL, PEER).unwrap();
+        assert_eq!(port(&again), only);
         assert!(matches!(ports.open(LOCAL, PEER), Err(NoPort::InUse)));
     }
 }

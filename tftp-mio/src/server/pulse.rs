@@ -1,4 +1,4 @@
-//! Whether the poll loop still goes round.
+//! Whether the poll loops still go round.
 
 use std::sync::{
     Arc,
@@ -27,19 +27,25 @@ impl Rounds {
 #[derive(Debug)]
 pub struct Pulse {
     stopper: Stopper,
-    felt: u64,
+    /// How often each loop had gone round.
+    felt: Vec<u64>,
 }
 
 impl Pulse {
     pub(super) fn new(stopper: Stopper) -> Self {
-        Self { stopper, felt: 0 }
+        let felt = vec![0; stopper.rounds.len()];
+        Self { stopper, felt }
     }
 
-    /// Whether the poll loop has gone round since the last call. Wakes it, so that it does so
-    /// before the next one: leave it some time.
+    /// Whether every poll loop has gone round since the last call. Wakes them, so that they do so
+    /// before the next one: leave them some time.
     pub fn feel(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.felt, self.stopper.rounds.read());
+        let mut alive = true;
+        for (felt, rounds) in self.felt.iter_mut().zip(&*self.stopper.rounds) {
+            let before = std::mem::replace(felt, rounds.read());
+            alive &= before != *felt;
+        }
         self.stopper.wake();
-        before != self.felt
+        alive
     }
 }

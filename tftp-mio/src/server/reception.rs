@@ -3,7 +3,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -18,7 +18,7 @@ use super::{
     sessions::{Known, Sessions},
 };
 use crate::{
-    socket::{Arrival, Listener, address_towards, enlarge_receive_buffer, is_broadcast},
+    socket::{Arrival, Route, address_towards, is_broadcast},
     storage::{Denied, Wanted},
     transfer::{Content, Transfer},
 };
@@ -41,14 +41,15 @@ impl Reception {
         self.policy.policy()
     }
 
-    /// Takes a datagram that came to `listener`.
+    /// Takes a datagram that came to the listening socket with this index.
     pub(crate) fn handle(
         &self,
         now: Instant,
-        listener: &Listener,
+        index: usize,
         mut arrival: Arrival<'_>,
         sessions: &mut Sessions,
     ) {
+        let listening = sessions.listeners.address(index);
         let policy = self.policy.policy();
         let reporter = sessions.reporter();
         if !policy.access.admits(arrival.from.ip()) {
@@ -59,7 +60,7 @@ impl Reception {
         if arrival.from.port() == 0 || self.own.contains(arrival.from) {
             return reporter.ignored(now, &arrival, Refused::Address, "nobody can be there");
         }
-        let group = is_group(listener, arrival.to);
+        let group = is_group(listening, arrival.to);
         if group {
             // Requests to a group are answered by nobody, or by everybody.
             match policy.broadcast.then(|| address_towards(arrival.from)).transpose() {
@@ -72,7 +73,7 @@ impl Reception {
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, listener, &arrival, &request, sessions);
+                self.handle_request(now, index, &arrival, &request, sessions);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -88,12 +89,8 @@ impl Reception {
             Err(malformed) => {
                 reporter.ignored(now, &arrival, Refused::Malformed, malformed);
                 if !group {
-                    answer(
-                        listener,
-                        &arrival,
-                        ErrorCode::ILLEGAL_OPERATION,
-                        &malformed.to_string(),
-                    );
+                    let text = malformed.to_string();
+                    answer(sessions, index, &arrival, ErrorCode::ILLEGAL_OPERATION, &text);
                 }
             }
         }
@@ -102,7 +99,7 @@ impl Reception {
     fn handle_request(
         &self,
         now: Instant,
-        listener: &Listener,
+        index: usize,
         arrival: &Arrival<'_>,
         request: &Request<'_>,
         sessions: &mut Sessions,
@@ -118,25 +115,26 @@ impl Reception {
             Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
-        let (socket, port) = match sessions.open_port(now, arrival.to, arrival.from) {
-            Ok(opened) => opened,
+        let way = match sessions.open_way(now, index, arrival) {
+            Ok(way) => way,
             Err(why) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
                 sessions.reporter().refused(now, arrival.from, request, &busy, Refused::Busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
-                return answer(listener, arrival, busy.code, &Denied::BUSY.text);
+                return answer(sessions, index, arrival, busy.code, &Denied::BUSY.text);
             }
         };
         let wanted = Wanted::new(arrival.from.ip(), request);
-        let decide = || {
-            self.policy.policy().judge.decide(request, &wanted, || enlarge_receive_buffer(&socket))
+        let decide = |sessions: &Sessions| {
+            let judge = &self.policy.policy().judge;
+            judge.decide(request, &wanted, || sessions.receive_buffer(&way))
         };
-        let mut granted = decide();
+        let mut granted = decide(sessions);
         while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
         {
-            granted = decide();
+            granted = decide(sessions);
         }
         // What is refused anyway takes nobody's place.
         let admitted =
@@ -150,15 +148,11 @@ impl Reception {
             Ok(((options, content), place)) => {
                 let transfer = self.transfer(now, arrival, options, content, &place);
                 let about = About::new(now, arrival.from, request, fingerprint);
-                sessions.open(now, transfer, socket, port, about, place);
+                sessions.open(now, transfer, way, about, place);
             }
             Err((reason, denied)) => {
                 sessions.reporter().refused(now, arrival.from, request, &denied, reason);
-                let error = encode_error(denied.code, &denied.text);
-                if let Err(error) = socket.send_to(&error, arrival.from) {
-                    tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
-                }
-                sessions.close_port(port);
+                sessions.refuse(way, arrival.from, &encode_error(denied.code, &denied.text));
             }
         }
     }
@@ -188,19 +182,22 @@ impl Reception {
 }
 
 /// Answers with an ERROR from the listening socket.
-fn answer(listener: &Listener, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
+fn answer(sessions: &Sessions, index: usize, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
+    let route = Route { to: arrival.from, from: Some(arrival.to) };
     let error = encode_error(code, text);
-    if let Err(error) = listener.answer(arrival.to, arrival.from, &error) {
+    if let Some(listener) = sessions.listeners.get(index)
+        && let Err(error) = listener.send(route, &error)
+    {
         tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
     }
 }
 
 /// Whether an address of ours is one that others have too.
-fn is_group(listener: &Listener, to: IpAddr) -> bool {
+fn is_group(listening: SocketAddr, to: IpAddr) -> bool {
     match to {
         // Only a wildcard takes what was sent to another address than its own.
         IpAddr::V4(ip) => {
-            let any = listener.address().ip().is_unspecified();
+            let any = listening.ip().is_unspecified();
             ip.is_multicast() || (any && is_broadcast(ip))
         }
         IpAddr::V6(ip) => ip.is_multicast(),

@@ -1,19 +1,16 @@
-//! One transfer of the server: its socket, its state machine, and what will be said of it.
+//! One transfer of the server: its way to the peer, its state machine, and what will be said of it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use mio::net::UdpSocket;
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
-use super::limits::Place;
-use crate::transfer::{Scratch, Transfer};
+use super::{limits::Place, ports::OwnSocket};
+use crate::transfer::Transfer;
 
-/// A transfer with the socket that belongs to it alone.
+/// A transfer and all that belongs to it alone.
 pub(crate) struct Session {
     pub(crate) transfer: Transfer,
-    pub(crate) socket: UdpSocket,
-    /// Our TID.
-    pub(crate) port: u16,
+    pub(crate) way: Way,
     /// Tells this session from earlier ones in the same slot.
     pub(crate) serial: u64,
     pub(crate) about: About,
@@ -23,8 +20,18 @@ pub(crate) struct Session {
     pub(crate) armed: Instant,
     /// The socket was full; it is watched for room.
     pub(crate) blocked: bool,
+    /// It waits for another turn.
+    pub(crate) queued: bool,
     /// The finished transfer has been reported; what remains is lingering.
     pub(crate) reported: bool,
+}
+
+/// The socket that a transfer goes through.
+pub(crate) enum Way {
+    /// One of its own, whose port is our TID.
+    Own(OwnSocket),
+    /// The listening socket with this index, from the address of ours that was asked.
+    Listener { index: usize, from: IpAddr },
 }
 
 /// What a transfer is about, for the log.
@@ -58,18 +65,6 @@ impl About {
             began: now,
             peer_error: None,
             fingerprint,
-        }
-    }
-}
-
-impl Session {
-    /// Sends what there is to send; remembers whether the socket was full.
-    pub(crate) fn pump(&mut self, now: Instant, scratch: &mut Scratch) {
-        use crate::transfer::Pumped;
-        self.transfer.let_go_if_failed();
-        self.blocked = self.transfer.pump(now, &self.socket, scratch) == Pumped::Blocked;
-        if let Some(error) = self.transfer.take_send_error() {
-            tracing::debug!(peer = %self.about.peer, %error, "a datagram could not be sent");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use mio::{Interest, Registry, Token, Waker, net::UdpSocket};
+use mio::{Interest, Registry, Token};
 use slab::Slab;
 use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
@@ -17,20 +17,18 @@ use super::{
     finisher::{Finished, Finisher},
     giving_way::GivingWay,
     limits::{Admission, Full, Place},
+    listeners::Listeners,
     own_addresses::OwnAddresses,
     ports::{NoPort, Ports},
     report::Reporter,
-    session::{About, Session},
+    session::{About, Session, Way},
 };
 use crate::{
-    socket::DATAGRAM,
+    socket::{Arrival, BATCH, Inbox, Route, Socket},
     storage::Sink,
     timers::Timers,
-    transfer::{Scratch, Transfer},
+    transfer::{Outbox, Pumped, Transfer},
 };
-
-/// Datagrams that one transfer may take before the others have their turn.
-const TURN: usize = 64;
 
 /// A request that comes again this soon is the same one, sent twice or doubled on the way, even if
 /// its transfer has begun meanwhile. Later it is from a client that begins anew.
@@ -38,21 +36,25 @@ const DUPLICATE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Sessions {
     registry: Registry,
+    pub(crate) listeners: Listeners,
+    /// Transfers go through the listening sockets.
+    single_port: bool,
     ports: Ports,
     slots: Slab<Session>,
     /// The latest session of each peer.
     by_peer: HashMap<SocketAddr, usize>,
     admission: Arc<Admission>,
     giving_way: GivingWay,
+    /// Sessions that have been reported, and only linger.
+    lingering: usize,
     reporter: Reporter,
     own: Arc<OwnAddresses>,
     timers: Timers,
-    /// Sessions whose sockets may hold more than their turn allowed.
-    backlog: VecDeque<(usize, u64)>,
+    /// Sessions that have more to receive or to send than their turn allowed.
+    queue: VecDeque<(usize, u64)>,
     finisher: Finisher,
     serial: u64,
-    scratch: Scratch,
-    inbox: Box<[u8]>,
+    outbox: Outbox,
 }
 
 /// What is known of a peer that sends a request.
@@ -70,26 +72,30 @@ pub(crate) enum Known {
 impl Sessions {
     pub(crate) fn new(
         registry: Registry,
+        listeners: Listeners,
+        single_port: bool,
         ports: Ports,
-        waker: Arc<Waker>,
+        finisher: Finisher,
         admission: Arc<Admission>,
         own: Arc<OwnAddresses>,
     ) -> Self {
         Self {
             registry,
+            listeners,
+            single_port,
             ports,
             slots: Slab::new(),
             by_peer: HashMap::new(),
             reporter: Reporter::new(admission.counters()),
             admission,
             giving_way: GivingWay::default(),
+            lingering: 0,
             own,
             timers: Timers::default(),
-            backlog: VecDeque::new(),
-            finisher: Finisher::new(waker),
+            queue: VecDeque::new(),
+            finisher,
             serial: 0,
-            scratch: Scratch::new(),
-            inbox: vec![0; DATAGRAM].into(),
+            outbox: Outbox::new(),
         }
     }
 
@@ -128,24 +134,47 @@ impl Sessions {
         }
     }
 
-    /// A socket for one more transfer. Where there is none, uploads that only linger make room, then
-    /// the oldest transfer whose peer has proved nothing.
-    pub(crate) fn open_port(
+    /// A way for one more transfer, asked for by `arrival` at the listening socket `index`. Where
+    /// no socket is left, uploads that only linger make room, then the oldest transfer whose peer
+    /// has proved nothing.
+    pub(crate) fn open_way(
         &mut self,
         now: Instant,
-        local: IpAddr,
-        peer: SocketAddr,
-    ) -> Result<(UdpSocket, u16), NoPort> {
+        index: usize,
+        arrival: &Arrival<'_>,
+    ) -> Result<Way, NoPort> {
+        if self.single_port {
+            return Ok(Way::Listener { index, from: arrival.to });
+        }
         loop {
-            match self.ports.open(local, peer) {
+            match self.ports.open(arrival.to, arrival.from) {
                 Err(_) if self.make_room(now) => {}
-                result => return result,
+                result => return Ok(Way::Own(result?)),
             }
         }
     }
 
-    pub(crate) fn close_port(&mut self, port: u16) {
-        self.ports.close(port);
+    /// The receive buffer of a way, enlarged where it is for one transfer only.
+    pub(crate) fn receive_buffer(&self, way: &Way) -> io::Result<usize> {
+        match way {
+            Way::Own(own) => {
+                own.socket.enlarge_receive_buffer();
+                own.socket.receive_buffer()
+            }
+            Way::Listener { index, .. } => self.listeners.receive_buffer(*index),
+        }
+    }
+
+    /// Answers a request with an ERROR by a way that was opened for it, and closes the way.
+    pub(crate) fn refuse(&mut self, mut way: Way, peer: SocketAddr, error: &[u8]) {
+        if let Some((socket, from)) = socket_of(&mut way, &mut self.listeners)
+            && let Err(error) = socket.send(Route { to: peer, from }, error)
+        {
+            tracing::debug!(%peer, %error, "an ERROR could not be sent");
+        }
+        if let Way::Own(own) = way {
+            self.ports.close(own);
+        }
     }
 
     /// Opens a session and sends its first packet.
@@ -153,31 +182,44 @@ impl Sessions {
         &mut self,
         now: Instant,
         transfer: Transfer,
-        mut socket: UdpSocket,
-        port: u16,
+        mut way: Way,
         about: About,
         place: Place,
     ) {
         let peer = about.peer;
+        // Its packets could not be told from those of an earlier transfer.
+        if self.single_port
+            && let Some(&earlier) = self.by_peer.get(&peer)
+        {
+            self.drop_replaced(now, earlier);
+        }
         let slot = self.slots.vacant_entry();
         let key = slot.key();
-        if let Err(error) = self.registry.register(&mut socket, Token(key), Interest::READABLE) {
-            tracing::error!(%peer, %error, "a transfer's socket cannot be watched");
-            self.ports.close(port);
-            return;
+        if let Way::Own(own) = &mut way {
+            let (socket, token) = (own.socket.source(), Token(key));
+            let watched = if own.watched {
+                self.registry.reregister(socket, token, Interest::READABLE)
+            } else {
+                self.registry.register(socket, token, Interest::READABLE)
+            };
+            if let Err(error) = watched {
+                tracing::error!(%peer, %error, "a transfer's socket cannot be watched");
+                return;
+            }
+            own.watched = true;
         }
         self.serial += 1;
         self.giving_way.began(self.serial, key);
         self.reporter.transfer_began(about.operation);
         slot.insert(Session {
             transfer,
-            socket,
-            port,
+            way,
             serial: self.serial,
             about,
             place,
             armed: Instant::NEVER,
             blocked: false,
+            queued: false,
             reported: false,
         });
         self.by_peer.insert(peer, key);
@@ -194,47 +236,90 @@ impl Sessions {
     /// Drops a session whose peer has sent another request instead of an answer.
     pub(crate) fn drop_replaced(&mut self, now: Instant, key: usize) {
         if let Some(session) = self.slots.get_mut(key) {
-            self.reporter.transfer_ended(now, session);
+            if !session.reported {
+                self.reporter.transfer_ended(now, session);
+            }
             self.remove(key);
         }
     }
 
-    /// Takes what has come for a session, up to its turn.
-    pub(crate) fn handle_ready(&mut self, now: Instant, key: usize) {
-        for _ in 0..TURN {
-            let Some(session) = self.slots.get_mut(key) else { return };
-            match session.socket.recv_from(&mut self.inbox) {
-                Ok((len, from)) => {
-                    let whole = deliver(now, session, from, &self.inbox[..len], &self.own);
-                    if let Some(sink) = whole
-                        && let Err(error) = self.finisher.finish(key, session.serial, sink)
-                    {
-                        session.transfer.finished(Err(error));
+    /// Takes what came to a listening socket for a session that goes through it. Returns whether
+    /// there is one.
+    pub(crate) fn handle_datagrams<'d>(
+        &mut self,
+        now: Instant,
+        index: usize,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'d [u8]>,
+    ) -> bool {
+        let Some(&key) = self.by_peer.get(&from) else { return false };
+        let Some(session) = self.slots.get_mut(key) else { return false };
+        match session.way {
+            Way::Listener { index: its, .. } if its == index => {}
+            Way::Own(_) | Way::Listener { .. } => return false,
+        }
+        let whole = deliver(now, session, from, datagrams, &self.own);
+        self.store(key, whole);
+        self.carry_on(now, key);
+        true
+    }
+
+    /// Takes one batch of what has come to a session's own socket.
+    pub(crate) fn handle_ready(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        if let Way::Own(own) = &session.way {
+            // What comes in for a file that goes out is an ACK now and then.
+            let most = if session.transfer.is_sending() { 2 } else { BATCH };
+            match own.socket.receive(inbox, most) {
+                Ok(batch) => {
+                    let mut whole = None;
+                    for run in batch.runs() {
+                        let datagrams = run.datagrams();
+                        whole = whole.or(deliver(now, session, run.from, datagrams, &self.own));
                     }
-                    self.carry_on(now, key);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // It may have been writable that it was woken for.
-                    return self.carry_on(now, key);
+                    if !batch.drained {
+                        enqueue(&mut self.queue, key, session);
+                    }
+                    self.store(key, whole);
                 }
                 Err(error) => {
                     // ICMP told that a packet did not arrive. The timer decides what that means.
                     tracing::debug!(peer = %session.about.peer, %error, "receive failed");
+                    enqueue(&mut self.queue, key, session);
                 }
             }
         }
-        if let Some(session) = self.slots.get(key) {
-            self.backlog.push_back((key, session.serial));
+        // It may have been writable that it was woken for.
+        self.carry_on(now, key);
+    }
+
+    /// A listening socket has room again for those that found it full.
+    pub(crate) fn handle_room(&mut self, now: Instant, index: usize) {
+        for (key, serial) in self.listeners.take_blocked(&self.registry, index) {
+            if let Some(session) = self.slots.get_mut(key).filter(|found| found.serial == serial) {
+                session.blocked = false;
+                self.carry_on(now, key);
+            }
         }
     }
 
-    /// Gives every session with more to take another turn.
-    pub(crate) fn work_off(&mut self, now: Instant) {
-        for _ in 0..self.backlog.len() {
-            let Some((key, serial)) = self.backlog.pop_front() else { return };
-            if self.slots.get(key).is_some_and(|session| session.serial == serial) {
-                self.handle_ready(now, key);
+    /// Gives every session that waits for it another turn.
+    pub(crate) fn work_off(&mut self, now: Instant, inbox: &mut Inbox) {
+        for _ in 0..self.queue.len() {
+            let Some((key, serial)) = self.queue.pop_front() else { return };
+            if let Some(session) = self.slots.get_mut(key).filter(|found| found.serial == serial) {
+                session.queued = false;
+                self.handle_ready(now, key, inbox);
             }
+        }
+    }
+
+    /// Hands a whole upload to who makes it durable.
+    fn store(&mut self, key: usize, whole: Option<Box<dyn Sink>>) {
+        if let (Some(sink), Some(session)) = (whole, self.slots.get_mut(key))
+            && let Err(error) = self.finisher.finish(key, session.serial, sink)
+        {
+            session.transfer.finished(Err(error));
         }
     }
 
@@ -256,8 +341,9 @@ impl Sessions {
 
     /// Lets the time pass for every session whose deadline has come.
     pub(crate) fn handle_timeouts(&mut self, now: Instant) {
-        while let Some(key) = self.timers.due(now) {
+        while let Some(key) = self.timers.pop_due(now) {
             if let Some(session) = self.slots.get_mut(key) {
+                session.armed = Instant::NEVER;
                 session.transfer.handle_timeout(now);
             }
             self.carry_on(now, key);
@@ -266,12 +352,12 @@ impl Sessions {
 
     /// How long the loop may sleep.
     pub(crate) fn sleep(&self, now: Instant) -> Option<Duration> {
-        if self.backlog.is_empty() { self.timers.sleep(now) } else { Some(Duration::ZERO) }
+        if self.queue.is_empty() { self.timers.sleep(now) } else { Some(Duration::ZERO) }
     }
 
     /// Whether any transfer still moves; lingering is none.
     pub(crate) fn any_running(&self) -> bool {
-        self.slots.iter().any(|(_, session)| !session.reported)
+        self.slots.len() > self.lingering
     }
 
     /// Ends every transfer that still moves with an ERROR. An upload that is whole is stored all the
@@ -284,8 +370,7 @@ impl Sessions {
             }
             self.carry_on(now, key);
         }
-        while self.slots.iter().any(|(_, session)| session.transfer.is_finishing()) {
-            let Some(finished) = self.finisher.wait() else { return };
+        while let Some(finished) = self.finisher.wait() {
             self.handle_result(now, finished);
         }
     }
@@ -314,75 +399,124 @@ impl Sessions {
     /// After any input: sends, reports, arms the timer, or drops the session.
     fn carry_on(&mut self, now: Instant, key: usize) {
         let Some(session) = self.slots.get_mut(key) else { return };
-        let was_blocked = session.blocked;
-        session.pump(now, &mut self.scratch);
-        if session.blocked != was_blocked {
-            let interest = if session.blocked {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
-            if let Err(error) = self.registry.reregister(&mut session.socket, Token(key), interest)
-            {
-                tracing::error!(peer = %session.about.peer, %error, "socket cannot be watched");
+        session.transfer.let_go_if_failed();
+        if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
+            let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
+            if pumped == Pumped::More {
+                enqueue(&mut self.queue, key, session);
             }
+            self.watch_for_room(key, pumped == Pumped::Blocked);
         }
-        let timeout = session.transfer.poll_timeout();
-        let over = timeout.is_none();
-        if !session.reported && (over || matches!(session.transfer.status(), Status::Lingering(_)))
-        {
+        self.settle(now, key);
+    }
+
+    /// Has the loop woken once a full socket has room, or no longer.
+    fn watch_for_room(&mut self, key: usize, blocked: bool) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        if std::mem::replace(&mut session.blocked, blocked) == blocked {
+            return;
+        }
+        let watched = match &mut session.way {
+            Way::Own(own) => {
+                let interest = if blocked {
+                    Interest::READABLE | Interest::WRITABLE
+                } else {
+                    Interest::READABLE
+                };
+                self.registry.reregister(own.socket.source(), Token(key), interest)
+            }
+            Way::Listener { index, .. } if blocked => {
+                self.listeners.add_blocked(&self.registry, *index, (key, session.serial))
+            }
+            Way::Listener { .. } => Ok(()),
+        };
+        if let Err(error) = watched {
+            tracing::error!(peer = %session.about.peer, %error, "socket cannot be watched");
+        }
+    }
+
+    /// Reports what has ended, arms the timer, and finds the session's place, or drops it.
+    fn settle(&mut self, now: Instant, key: usize) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        let transfer = &mut session.transfer;
+        if let Some(error) = transfer.take_send_error() {
+            tracing::debug!(peer = %session.about.peer, %error, "a datagram could not be sent");
+        }
+        let timeout = transfer.poll_timeout();
+        let over = timeout.is_none() || matches!(transfer.status(), Status::Lingering(_));
+        if over && !session.reported {
             session.reported = true;
             session.place.over();
+            self.lingering += 1;
             self.giving_way.lingers(session.serial, key);
             self.reporter.transfer_ended(now, session);
         } else if session.transfer.is_proved() && session.place.proved() {
             self.giving_way.proved(session.serial);
         }
-        let deadline = timeout.unwrap_or(Instant::NEVER);
-        self.timers.rearm(key, session.armed, deadline);
-        session.armed = deadline;
-        if over {
-            self.remove(key);
+        match timeout {
+            Some(deadline) => self.timers.arm(key, &mut session.armed, deadline),
+            None => self.remove(key),
         }
     }
 
     fn remove(&mut self, key: usize) {
         let mut session = self.slots.remove(key);
-        self.timers.rearm(key, session.armed, Instant::NEVER);
+        self.timers.disarm(key, &mut session.armed);
         self.giving_way.gone(session.serial);
+        self.lingering -= usize::from(session.reported);
         if self.by_peer.get(&session.about.peer) == Some(&key) {
             self.by_peer.remove(&session.about.peer);
         }
-        if let Err(error) = self.registry.deregister(&mut session.socket) {
-            tracing::debug!(%error, "deregister failed");
+        if let Way::Own(own) = session.way {
+            self.ports.close(own);
         }
-        self.ports.close(session.port);
     }
 }
 
-/// Gives a datagram to its session, and answers strangers. A sink that is returned is to be
+/// The socket behind a way, and the address of ours to send from where it has several.
+fn socket_of<'a>(
+    way: &'a mut Way,
+    listeners: &'a mut Listeners,
+) -> Option<(&'a mut Socket, Option<IpAddr>)> {
+    match way {
+        Way::Own(own) => Some((&mut own.socket, None)),
+        Way::Listener { index, from } => Some((listeners.get_mut(*index)?, Some(*from))),
+    }
+}
+
+/// Has the session wait for another turn, once.
+fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &mut Session) {
+    if !std::mem::replace(&mut session.queued, true) {
+        queue.push_back((key, session.serial));
+    }
+}
+
+/// Gives datagrams to their session, and answers strangers. A sink that is returned is to be
 /// finished.
-fn deliver(
+fn deliver<'d>(
     now: Instant,
     session: &mut Session,
     from: SocketAddr,
-    datagram: &[u8],
-    own: &OwnAddresses,
+    datagrams: impl Iterator<Item = &'d [u8]>,
+    own_addresses: &OwnAddresses,
 ) -> Option<Box<dyn Sink>> {
-    let (verdict, whole) = session.transfer.handle_datagram(now, from, datagram);
-    match verdict {
+    let Session { transfer, way, about, .. } = session;
+    transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
         Verdict::Accepted => {}
         Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
-        Verdict::Stray if own.contains(from) => tracing::debug!(%from, "packet from ourselves"),
+        Verdict::Stray if own_addresses.contains(from) => {
+            tracing::debug!(%from, "packet from ourselves");
+        }
         Verdict::Stray => {
-            tracing::debug!(%from, peer = %session.about.peer, "packet from a stranger");
-            if let Err(error) = session.socket.send_to(UNKNOWN_TID, from) {
+            tracing::debug!(%from, peer = %about.peer, "packet from a stranger");
+            if let Way::Own(own) = way
+                && let Err(error) = own.socket.send(Route { to: from, from: None }, UNKNOWN_TID)
+            {
                 tracing::debug!(%from, %error, "an ERROR could not be sent");
             }
         }
         Verdict::PeerError { code, message } => {
-            session.about.peer_error = Some((code, message.into()));
+            about.peer_error = Some((code, message.into()));
         }
-    }
-    whole
+    })
 }

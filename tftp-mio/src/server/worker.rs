@@ -1,17 +1,16 @@
 //! The poll loop: waits, and hands what happened to whom it concerns.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, iter, time::Duration};
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use tftp_core::Instant;
 
 use super::{
-    Config, Stopper, limits::Admission, own_addresses::OwnAddresses, policy::Published,
-    ports::Ports, reception::Reception, sessions::Sessions,
+    Stopper, listeners::Listeners, pulse::Rounds, reception::Reception, sessions::Sessions,
 };
 use crate::{
     clock::Clock,
-    socket::{Buffers, Listener},
+    socket::{Arrival, BATCH, Inbox},
 };
 
 /// The token of the waker; those of the listening sockets are below it, those of the sessions begin
@@ -19,127 +18,153 @@ use crate::{
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 pub(crate) struct Worker {
-    poll: Poll,
+    pub(crate) poll: Poll,
+    pub(crate) reception: Reception,
+    pub(crate) sessions: Sessions,
+    pub(crate) stopper: Stopper,
+    pub(crate) rounds: Rounds,
+    /// Transfers go through the listening sockets.
+    pub(crate) single_port: bool,
+}
+
+/// A worker at work.
+struct Running {
+    worker: Worker,
     clock: Clock,
-    listeners: Vec<Listener>,
-    buffers: Buffers,
-    reception: Reception,
-    sessions: Sessions,
-    stopper: Stopper,
+    inbox: Inbox,
+    /// Which listening sockets may hold more than one turn took.
+    waiting: Vec<bool>,
+    /// How often it has been asked to stop.
+    asked_to_stop: u8,
     /// Set once the server is asked to stop: when running transfers are ended.
     stop_at: Option<Instant>,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        poll: Poll,
-        mut listeners: Vec<Listener>,
-        config: &Config,
-        policy: Arc<Published>,
-        stopper: Stopper,
-        admission: Arc<Admission>,
-        own: Arc<OwnAddresses>,
-    ) -> io::Result<Self> {
-        for (index, listener) in listeners.iter_mut().enumerate() {
-            let token = Token(WAKE.0 - 1 - index);
-            poll.registry().register(&mut listener.socket, token, Interest::READABLE)?;
-        }
-        let sessions = Sessions::new(
-            poll.registry().try_clone()?,
-            Ports::new(&config.ports),
-            stopper.waker(),
-            admission,
-            Arc::clone(&own),
-        );
-        Ok(Self {
-            poll,
-            clock: Clock::start(),
-            listeners,
-            buffers: Buffers::new(),
-            reception: Reception::new(policy, own),
-            sessions,
-            stopper,
-            stop_at: None,
-        })
+    /// Serves until the stopper says so and the transfers have ended. Returns its listening
+    /// sockets: as long as other workers have transfers, none may close, because the system would
+    /// then give their peers to another worker.
+    pub(crate) fn run(mut self) -> io::Result<Listeners> {
+        self.sessions.listeners.register(self.poll.registry())?;
+        let waiting = vec![true; self.sessions.listeners.len()];
+        let (clock, inbox) = (Clock::start(), Inbox::new());
+        Running { worker: self, clock, inbox, waiting, asked_to_stop: 0, stop_at: None }.run()
     }
+}
 
-    /// Serves until the stopper says so and the transfers have ended.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+impl Running {
+    fn run(mut self) -> io::Result<Listeners> {
         let mut events = Events::with_capacity(1024);
-        // Listening sockets that may hold more than one turn took.
-        let mut waiting = Vec::new();
         loop {
-            let sleep = if waiting.is_empty() { self.sleep() } else { Some(Duration::ZERO) };
-            match self.poll.poll(&mut events, sleep) {
+            // What came before the server was asked to stop is still handled.
+            let asked_to_stop = self.worker.stopper.requests();
+            let news = std::mem::replace(&mut self.asked_to_stop, asked_to_stop) != asked_to_stop;
+            let sleep = if news { Some(Duration::ZERO) } else { self.sleep() };
+            match self.worker.poll.poll(&mut events, sleep) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
             }
-            self.stopper.rounds.count();
+            self.worker.rounds.count();
             let now = self.clock.now();
+            let sessions = &mut self.worker.sessions;
             for event in &events {
-                let token = event.token();
-                let from_top = WAKE.0 - token.0;
-                if token == WAKE {
-                    self.sessions.handle_finished(now);
-                } else if from_top <= self.listeners.len() {
-                    if !waiting.contains(&(from_top - 1)) {
-                        waiting.push(from_top - 1);
+                if event.token() == WAKE {
+                    sessions.handle_finished(now);
+                } else if let Some(index) = sessions.listeners.index(event.token()) {
+                    self.waiting[index] |= event.is_readable();
+                    if event.is_writable() {
+                        sessions.handle_room(now, index);
                     }
                 } else {
-                    self.sessions.handle_ready(now, token.0);
+                    sessions.handle_ready(now, event.token().0, &mut self.inbox);
                 }
             }
-            self.sessions.work_off(now);
-            waiting.retain(|&index| self.receive(now, index));
-            self.sessions.handle_timeouts(now);
+            sessions.work_off(now, &mut self.inbox);
+            for index in 0..self.waiting.len() {
+                if self.waiting[index] {
+                    self.waiting[index] = self.receive(now, index);
+                }
+            }
+            self.worker.sessions.handle_timeouts(now);
             if self.stop(now) {
-                return Ok(());
+                return Ok(self.worker.sessions.listeners);
             }
         }
     }
 
     fn sleep(&self) -> Option<Duration> {
+        if self.waiting.contains(&true) {
+            return Some(Duration::ZERO);
+        }
         let now = self.clock.now();
         let stop = self.stop_at.map(|at| at.saturating_duration_since(now));
-        [self.sessions.sleep(now), stop].into_iter().flatten().min()
+        [self.worker.sessions.sleep(now), stop].into_iter().flatten().min()
     }
 
     /// Takes one batch from a listening socket. Returns whether there may be more.
     fn receive(&mut self, now: Instant, index: usize) -> bool {
-        let Some(listener) = self.listeners.get(index) else { return false };
-        self.reception.refresh();
-        let (reception, sessions) = (&self.reception, &mut self.sessions);
-        let result = listener.receive(&mut self.buffers, |arrival| {
-            reception.handle(now, listener, arrival, sessions);
-        });
-        result.unwrap_or_else(|error| {
-            // What ICMP said of an answer of ours. The socket itself is as good as before.
-            tracing::debug!(address = %listener.address(), %error, "receive failed");
-            true
-        })
+        let Worker { reception, sessions, single_port, .. } = &mut self.worker;
+        reception.refresh();
+        let Some(listener) = sessions.listeners.get(index) else { return false };
+        let batch = match listener.receive(&mut self.inbox, BATCH) {
+            Ok(batch) => batch,
+            Err(error) => {
+                // What ICMP said of an answer of ours. The socket itself is as good as before.
+                tracing::debug!(%error, "receive failed");
+                return true;
+            }
+        };
+        let local = sessions.listeners.address(index).ip();
+        let stopping = self.stop_at.is_some();
+        for run in batch.runs() {
+            let (from, to) = (run.from, run.to().unwrap_or(local));
+            // They are handled in their order: a packet may end the transfer before the request
+            // that begins the next, or come behind a request that repeats its own.
+            if *single_port
+                && !run.datagrams().any(is_request)
+                && sessions.handle_datagrams(now, index, from, run.datagrams())
+            {
+                continue;
+            }
+            for datagram in run.datagrams() {
+                let served = *single_port
+                    && !is_request(datagram)
+                    && sessions.handle_datagrams(now, index, from, iter::once(datagram));
+                if !served && !stopping {
+                    reception.handle(now, index, Arrival { from, to, datagram }, sessions);
+                }
+            }
+        }
+        !batch.drained
     }
 
-    /// Goes through the stages of stopping. Returns whether the server is done.
+    /// Goes through the stages of stopping. Returns whether the worker is done.
     fn stop(&mut self, now: Instant) -> bool {
-        let requests = self.stopper.requests();
+        let requests = self.asked_to_stop;
         if requests == 0 {
             return false;
         }
-        let grace = self.reception.refresh().grace;
+        let grace = self.worker.reception.refresh().grace;
         if self.stop_at.is_none() {
-            for mut listener in self.listeners.drain(..) {
-                if let Err(error) = self.poll.registry().deregister(&mut listener.socket) {
-                    tracing::debug!(%error, "deregister failed");
-                }
+            // With a single port they carry the transfers that still run.
+            if !self.worker.single_port {
+                self.worker.sessions.listeners.close();
+                self.waiting.clear();
             }
-            // Said when nobody listens any more.
-            tracing::info!(grace_seconds = grace.as_secs_f64(), "stopping");
+            if self.worker.stopper.stopped_listening() {
+                tracing::info!(grace_seconds = grace.as_secs_f64(), "stopping");
+            }
         }
         let stop_at = *self.stop_at.get_or_insert(now + grace);
         if requests > 1 || now >= stop_at {
-            self.sessions.abort_all(now, "server is shutting down");
+            self.worker.sessions.abort_all(now, "server is shutting down");
             return true;
         }
-        !self.sessions.any_running()
+        !self.worker.sessions.any_running()
     }
+}
+
+/// Whether a datagram is a request, whatever its content (RFC 1350 section 5).
+fn is_request(datagram: &[u8]) -> bool {
+    matches!(datagram, [0, 1 | 2, ..])
 }

@@ -16,7 +16,10 @@ mod sweep;
 mod upload;
 mod wanted;
 
-use std::{borrow::Cow, io};
+use std::{
+    borrow::Cow,
+    io::{self, IoSlice},
+};
 
 use tftp_core::ErrorCode;
 
@@ -26,8 +29,8 @@ pub(crate) use folder::RegularFile;
 pub use lookup::Names;
 pub use map::{Map, MapFaults, Mapped, SharedMap};
 pub use sweep::Sweep;
-pub(crate) use upload::write_all;
 pub use upload::{Uploads, WritePolicy};
+pub(crate) use upload::{write_all, write_all_vectored};
 pub use wanted::{Listener, Wanted};
 
 /// Where a server's files live. All threads of a server share one. Both calls must return quickly and
@@ -100,6 +103,20 @@ pub trait Sink: Send {
     /// # Errors
     /// When not all could be written; the transfer is then ended with an ERROR to the peer.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes all of `buffers`, one behind the other, at `offset`; where the system can, with one
+    /// call. What the buffers hold afterwards is of no use any more.
+    ///
+    /// # Errors
+    /// As [`write_at`](Self::write_at).
+    fn write_vectored_at(&mut self, offset: u64, buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let mut offset = offset;
+        for buffer in buffers {
+            self.write_at(offset, buffer)?;
+            offset += buffer.len() as u64;
+        }
+        Ok(())
+    }
 
     /// Makes the file durable and visible under its name, before its last ACK leaves. It may take
     /// its time: a server calls it outside of its loop.

@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io,
+    io::{self, IoSlice},
 };
 
 use cap_std::fs::Dir;
@@ -97,6 +97,12 @@ impl Sink for Upload {
         write_all(self.draft.file(), offset, bytes)
     }
 
+    fn write_vectored_at(&mut self, offset: u64, buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
+        self.room.take(self.draft.file(), offset, bytes)?;
+        write_all_vectored(self.draft.file(), offset, buffers)
+    }
+
     fn finish(self: Box<Self>) -> io::Result<()> {
         permit(self.draft.file(), self.mode)?;
         self.draft.publish(&self.target, self.replace)
@@ -126,6 +132,42 @@ pub(crate) fn write_all(file: &File, mut offset: u64, mut bytes: &[u8]) -> io::R
         let written = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
         offset += written as u64;
         bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
+/// Writes the buffers one behind the other, with one call where the system has one.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_all_vectored(
+    file: &File,
+    mut offset: u64,
+    mut buffers: &mut [IoSlice<'_>],
+) -> io::Result<()> {
+    // Empty ones are passed over, so that nothing left means all written.
+    IoSlice::advance_slices(&mut buffers, 0);
+    while !buffers.is_empty() {
+        match rustix::io::pwritev(file, buffers, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                IoSlice::advance_slices(&mut buffers, written);
+                offset += written as u64;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn write_all_vectored(
+    file: &File,
+    mut offset: u64,
+    buffers: &mut [IoSlice<'_>],
+) -> io::Result<()> {
+    for buffer in buffers {
+        write_all(file, offset, buffer)?;
+        offset += buffer.len() as u64;
     }
     Ok(())
 }

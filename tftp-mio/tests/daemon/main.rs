@@ -26,7 +26,9 @@ mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;
 mod service;
+mod single_port;
 mod starting;
 mod stopping;
 mod uploads;
+mod workers;
 mod writes;

@@ -89,13 +89,15 @@ impl Prepared {
             WritePolicy::Overwrite => "uploads may replace files",
         };
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let ports = if self.config.single_port {
+            "a single port".into()
+        } else {
+            format!("transfer ports {}-{}", self.config.ports.start(), self.config.ports.end())
+        };
         format!(
-            "serving {} ({uploads}), listening on {}; transfer ports {}-{}, blksize up to {}, \
-             windowsize up to {}",
+            "serving {} ({uploads}), listening on {}; {ports}, blksize up to {}, windowsize up to {}",
             self.root.display(),
             addresses.join(", "),
-            self.config.ports.start(),
-            self.config.ports.end(),
             self.config.limits.max_block_size.get(),
             self.config.limits.max_window_size.get(),
         )

@@ -1,6 +1,6 @@
 //! Where requests are taken, and from which ports they are answered.
 
-use std::{net::SocketAddr, ops::RangeInclusive};
+use std::{net::SocketAddr, num::NonZeroUsize, ops::RangeInclusive};
 
 use tftp_mio::server::Config;
 
@@ -21,6 +21,14 @@ pub(crate) struct Listening {
     #[arg(value_parser = value::port_range)]
     ports: RangeInclusive<u16>,
 
+    /// Answer every transfer from the listening port, for NAT and load balancers
+    #[arg(long)]
+    single_port: bool,
+
+    /// Poll loops, each on a thread of its own [default: number of cores]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+
     /// Also answer requests that were sent to a broadcast or multicast address
     #[arg(long)]
     broadcast: bool,
@@ -29,6 +37,10 @@ pub(crate) struct Listening {
 impl Listening {
     pub(super) fn apply(&self, config: &mut Config) {
         config.ports = self.ports.clone();
+        config.single_port = self.single_port;
+        if let Some(workers) = self.workers {
+            config.workers = workers;
+        }
         config.broadcast = self.broadcast;
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);

@@ -1,0 +1,178 @@
+//! Sockets as they are opened: their addresses, buffers, and leave to fragment.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use mio::net::UdpSocket;
+use quinn_udp::{UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, SockRef, Socket as Unbound, Type};
+
+use super::Socket;
+
+/// Receive buffer of a listening socket: it holds the requests of a rack that is switched on.
+const LISTEN_BUFFER: usize = 4 * 1024 * 1024;
+
+/// Receive buffer of a transfer that receives a file: it holds a window.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
+
+impl Socket {
+    /// Listens on `address`. The wildcard `[::]` takes IPv4 as well.
+    pub(crate) fn listen(address: SocketAddr) -> io::Result<Self> {
+        let (address, socket) = match unbound(address) {
+            // The system knows no IPv6: the wildcard then stands for IPv4 alone.
+            Err(_) if address.is_ipv6() && address.ip().is_unspecified() => {
+                let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+                (address, unbound(address)?)
+            }
+            socket => (address, socket?),
+        };
+        Self::bind_listener(&socket, address)?;
+        Self::with_offloads(socket.into())
+    }
+
+    /// Listens on a socket that is bound.
+    pub(crate) fn adopt(socket: std::net::UdpSocket) -> io::Result<Self> {
+        enlarge(&SockRef::from(&socket), LISTEN_BUFFER);
+        socket.set_nonblocking(true)?;
+        Self::with_offloads(socket)
+    }
+
+    /// Shares the address of this listening socket with more of them, each for another worker: the
+    /// system gives every peer to one of them, the same each time.
+    ///
+    /// This one was bound alone, so that a second server on the same address fails.
+    pub(crate) fn listen_too(&self, others: usize) -> io::Result<Vec<Self>> {
+        if others == 0 {
+            return Ok(Vec::new());
+        }
+        let address = self.address()?;
+        share_port(&SockRef::from(self.io()))?;
+        let another = |_| {
+            let socket = unbound(address)?;
+            share_port(&socket)?;
+            Self::bind_listener(&socket, address)?;
+            Self::with_offloads(socket.into())
+        };
+        (0..others).map(another).collect()
+    }
+
+    fn bind_listener(socket: &Unbound, address: SocketAddr) -> io::Result<()> {
+        if address.is_ipv6() {
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        // An address that comes with its interface, after us at the start of the machine.
+        #[cfg(target_os = "linux")]
+        if address.is_ipv6() {
+            socket.set_freebind_v6(true)
+        } else {
+            socket.set_freebind_v4(true)
+        }?;
+        enlarge(socket, LISTEN_BUFFER);
+        socket.bind(&address.into())
+    }
+
+    /// A socket for transfers, bound to one address and port.
+    pub(crate) fn bind(local: SocketAddr) -> io::Result<Self> {
+        let socket = unbound(local)?;
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&local.into())?;
+        Self::with_offloads(socket.into())
+    }
+
+    fn with_offloads(socket: std::net::UdpSocket) -> io::Result<Self> {
+        let io = UdpSocket::from_std(socket);
+        let state = offloads(&io)?;
+        let ipv6 = io.local_addr()?.is_ipv6();
+        Ok(Self { io, state, ipv6 })
+    }
+
+    /// Asks for a receive buffer that holds a large window.
+    pub(crate) fn enlarge_receive_buffer(&self) {
+        enlarge(&SockRef::from(self.io()), RECEIVE_BUFFER);
+    }
+
+    /// The receive buffer in bytes, in the system's way of counting.
+    pub(crate) fn receive_buffer(&self) -> io::Result<usize> {
+        SockRef::from(self.io()).recv_buffer_size()
+    }
+}
+
+/// Sets up offloads and packet info, and lets the system fragment again: blocks may be larger than
+/// the path's MTU.
+pub(super) fn offloads(socket: &UdpSocket) -> io::Result<UdpSocketState> {
+    let state = UdpSocketState::new(UdpSockRef::from(socket))?;
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{setsockopt, sockopt};
+        use rustix::net::sockopt::{
+            Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+        };
+        // On a dual-stack socket the first is for its IPv4 peers.
+        set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+        if socket.local_addr()?.is_ipv6() {
+            set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
+            setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
+        }
+        // Nobody looks at them, and every packet of the machine would be given one.
+        setsockopt(socket, sockopt::ReceiveTimestampns, &false)?;
+    }
+    Ok(state)
+}
+
+/// Asks for a buffer. The system grants what its limits allow; a smaller one still works.
+fn enlarge(socket: &Unbound, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    if rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_ok() {
+        return;
+    }
+    let _ = socket.set_recv_buffer_size(bytes);
+}
+
+#[cfg(unix)]
+fn share_port(socket: &Unbound) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+fn share_port(_: &Unbound) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether `address` is the broadcast address of one of our networks. The system knows, and lets
+/// nobody send there who has not asked for the right to.
+pub(crate) fn is_broadcast(address: Ipv4Addr) -> bool {
+    /// Any port will do: nothing is sent.
+    const DISCARD: u16 = 9;
+    let probe = SocketAddr::from((address, DISCARD));
+    // Of this one the system knows only where it has a route for it.
+    address.is_broadcast()
+        || unbound(probe)
+            .and_then(|socket| socket.connect(&probe.into()))
+            .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Whether `address` is one of this machine's: nobody else could bind it.
+pub(crate) fn is_local(address: SocketAddr) -> bool {
+    let mut any_port = address;
+    any_port.set_port(0);
+    unbound(any_port).and_then(|socket| socket.bind(&any_port.into())).is_ok()
+}
+
+/// The address of ours from which `peer` is reached.
+pub(crate) fn address_towards(peer: SocketAddr) -> io::Result<IpAddr> {
+    let socket = unbound(peer)?;
+    // Chooses the route; nothing is sent.
+    socket.connect(&peer.into())?;
+    let local = socket.local_addr()?.as_socket();
+    local.map(|local| local.ip()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+pub(super) fn unbound(address: SocketAddr) -> io::Result<Unbound> {
+    let socket = Unbound::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,90 @@
+//! What is known of the ways to peers: how long a packet may be before it is fragmented, and
+//! whether the system cuts a long send into packets on that way.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use tftp_core::Instant;
+
+/// Peers that are remembered; beyond that all are asked about anew.
+const MOST: usize = 4096;
+
+/// Routes change.
+const GOOD_FOR: Duration = Duration::from_mins(10);
+
+/// Where the system does not tell: the least that every IPv6 path carries.
+const LEAST_MTU: u32 = 1280;
+
+/// The ways to all peers of a loop.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    known: HashMap<(IpAddr, u32), Path>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Path {
+    mtu: u32,
+    /// The system has refused to cut a send for this way.
+    refused: bool,
+    asked_at: Instant,
+}
+
+impl Paths {
+    /// Whether one send to `peer` may carry several packets of `stride` bytes: none of them may
+    /// need to be fragmented.
+    pub(crate) fn takes_segments(&mut self, now: Instant, peer: SocketAddr, stride: usize) -> bool {
+        let path = self.path(now, peer);
+        !path.refused && stride + headers(peer.ip()) <= path.mtu as usize
+    }
+
+    /// The system would not cut a send to `peer` into packets.
+    pub(crate) fn refuse_segments(&mut self, now: Instant, peer: SocketAddr) {
+        self.path(now, peer).refused = true;
+    }
+
+    fn path(&mut self, now: Instant, peer: SocketAddr) -> &mut Path {
+        let scope = match peer {
+            SocketAddr::V4(_) => 0,
+            SocketAddr::V6(v6) => v6.scope_id(),
+        };
+        let key = (peer.ip(), scope);
+        let outdated = |path: &Path| now >= path.asked_at + GOOD_FOR;
+        if self.known.get(&key).is_none_or(outdated) {
+            if self.known.len() >= MOST {
+                self.known.clear();
+            }
+            let mtu = mtu_to(peer).unwrap_or(LEAST_MTU);
+            self.known.insert(key, Path { mtu, refused: false, asked_at: now });
+        }
+        self.known.entry(key).or_insert(Path { mtu: LEAST_MTU, refused: true, asked_at: now })
+    }
+}
+
+/// Bytes that IP and UDP put before a datagram.
+fn headers(ip: IpAddr) -> usize {
+    const UDP: usize = 8;
+    match ip {
+        IpAddr::V4(_) => 20 + UDP,
+        IpAddr::V6(_) => 40 + UDP,
+    }
+}
+
+/// The longest packet on the way to `peer`, as far as the system knows by its routes and by what
+/// ICMP has told it.
+#[cfg(target_os = "linux")]
+fn mtu_to(peer: SocketAddr) -> io::Result<u32> {
+    use rustix::net::sockopt::{ip_mtu, ipv6_mtu};
+    // Only a connected socket is told. Nothing is sent.
+    let socket = super::open::unbound(peer)?;
+    socket.connect(&peer.into())?;
+    Ok(if peer.is_ipv4() { ip_mtu(&socket)? } else { ipv6_mtu(&socket)? })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mtu_to(_: SocketAddr) -> io::Result<u32> {
+    Err(io::ErrorKind::Unsupported.into())
+}

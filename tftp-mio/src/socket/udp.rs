@@ -1,0 +1,174 @@
+//! A UDP socket with its offloads: many datagrams in by one call, many out by one call.
+
+use std::{
+    io::{self, IoSliceMut},
+    net::{IpAddr, SocketAddr},
+};
+
+use mio::net::UdpSocket;
+use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
+use tftp_core::Instant;
+
+use super::{Batch, Inbox, Paths, open::offloads};
+
+/// A socket to listen on, or for transfers. It does not block.
+pub(crate) struct Socket {
+    pub(super) io: UdpSocket,
+    pub(super) state: UdpSocketState,
+    /// IPv4 peers are reached by their mapped addresses.
+    pub(super) ipv6: bool,
+}
+
+/// The most bytes that leave with one call: the longest datagram of IPv4.
+const LONGEST: usize = 65_507;
+
+/// Whom to send to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub(crate) to: SocketAddr,
+    /// The address of ours to send from, on a socket that is not bound to one.
+    pub(crate) from: Option<IpAddr>,
+}
+
+impl Socket {
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
+    /// For the poll loop to watch.
+    pub(crate) fn source(&mut self) -> &mut UdpSocket {
+        &mut self.io
+    }
+
+    pub(crate) fn io(&self) -> &UdpSocket {
+        &self.io
+    }
+
+    /// Takes datagrams that wait into the first `most` buffers of the inbox, two at least: one left
+    /// empty shows that no more waited.
+    pub(crate) fn receive<'b>(&self, inbox: &'b mut Inbox, most: usize) -> io::Result<Batch<'b>> {
+        let Inbox { buffers, meta } = inbox;
+        let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
+        let most = most.min(slices.len());
+        let receive = || self.state.recv(UdpSockRef::from(&self.io), &mut slices[..most], meta);
+        let filled = match self.io.try_io(receive) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            filled => filled?,
+        };
+        Ok(Batch { buffers: &buffers[..filled], meta: &meta[..filled], drained: filled < most })
+    }
+
+    /// Throws away what waits. Returns whether nothing is left.
+    pub(crate) fn discard_waiting(&self) -> bool {
+        /// More than a buffer of the usual size holds.
+        const MOST: usize = 1024;
+        (0..MOST).any(|_| match self.io.recv_from(&mut []) {
+            Ok(_) => false,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        })
+    }
+
+    /// Sends one datagram.
+    pub(crate) fn send(&self, route: Route, datagram: &[u8]) -> io::Result<()> {
+        self.send_segments(route, datagram, None)
+    }
+
+    /// Sends `packets`, one every `stride` bytes, with as few calls as may be. Returns how many
+    /// have left; what the network refused counts as lost on the way.
+    ///
+    /// # Errors
+    /// Beside that number: `WouldBlock` where the socket is full, otherwise what the system said of
+    /// the latest packet that it refused.
+    pub(crate) fn send_packets(
+        &mut self,
+        now: Instant,
+        route: Route,
+        packets: &[u8],
+        stride: usize,
+        paths: &mut Paths,
+    ) -> (usize, io::Result<()>) {
+        let mut trouble = Ok(());
+        let mut sent = 0;
+        let mut left = packets;
+        while !left.is_empty() {
+            let together = self.packets_at_once(now, route, left, stride, paths);
+            let (batch, behind) = left.split_at(left.len().min(together * stride));
+            let segment = (together > 1).then_some(stride);
+            match self.send_segments(route, batch, segment) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return (sent, Err(error));
+                }
+                // Nothing has left, and what is remembered sends the same packets one by one.
+                Err(error) if together > 1 && refuses_segments(&error) => {
+                    tracing::debug!(peer = %route.to, %error, "segmentation refused");
+                    paths.refuse_segments(now, route.to);
+                    // The socket itself remembers it too, but for all peers.
+                    match offloads(&self.io) {
+                        Ok(state) => self.state = state,
+                        Err(error) => tracing::debug!(%error, "offloads cannot be renewed"),
+                    }
+                    continue;
+                }
+                Err(error) => trouble = Err(error),
+                Ok(()) => {}
+            }
+            sent += batch.len().div_ceil(stride);
+            left = behind;
+        }
+        (sent, trouble)
+    }
+
+    /// How many of `packets` may leave with one call.
+    fn packets_at_once(
+        &self,
+        now: Instant,
+        route: Route,
+        packets: &[u8],
+        stride: usize,
+        paths: &mut Paths,
+    ) -> usize {
+        let most = self.state.max_gso_segments().min(LONGEST / stride);
+        // A single packet needs no knowledge of its path.
+        if most > 1 && packets.len() > stride && paths.takes_segments(now, route.to, stride) {
+            most
+        } else {
+            1
+        }
+    }
+
+    fn send_segments(
+        &self,
+        Route { to, from }: Route,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) -> io::Result<()> {
+        let destination = if self.ipv6 { map_to_v6(to) } else { to };
+        let src_ip = from.filter(|ip| !ip.is_unspecified());
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
+        self.io.try_io(|| self.state.try_send(UdpSockRef::from(&self.io), &transmit))
+    }
+}
+
+/// Whether a send failed because the system will not cut it into packets: the device cannot, the
+/// path is narrower than it was, or the system never does.
+fn refuses_segments(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(
+            Errno::from_io_error(error),
+            Some(Errno::IO | Errno::INVAL | Errno::MSGSIZE | Errno::OPNOTSUPP)
+        )
+    }
+    #[cfg(not(unix))]
+    {
+        quinn_udp::is_msg_size_err(error)
+    }
+}
+
+fn map_to_v6(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) => SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port()),
+        SocketAddr::V6(_) => address,
+    }
+}
