@@ -12,6 +12,7 @@ mod map;
 mod name;
 pub(crate) mod netascii;
 mod room;
+mod sweep;
 mod upload;
 mod wanted;
 
@@ -27,6 +28,7 @@ pub use folder::Folder;
 pub(crate) use folder::RegularFile;
 pub use lookup::Names;
 pub use map::{Map, MapFaults, Mapped, SharedMap};
+pub use sweep::Sweep;
 pub use upload::{Uploads, WritePolicy};
 pub(crate) use upload::{write_all, write_all_vectored};
 pub use wanted::{Listener, Wanted};

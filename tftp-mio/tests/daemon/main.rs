@@ -8,6 +8,7 @@
 mod access;
 mod addresses;
 mod config;
+mod confinement;
 mod hostile;
 mod large;
 mod limits;
@@ -19,6 +20,7 @@ mod negotiation;
 mod netascii;
 mod peer;
 mod ports;
+mod preload;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]

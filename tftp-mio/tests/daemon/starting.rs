@@ -4,23 +4,14 @@ use std::{
     fs,
     net::UdpSocket,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use tempfile::TempDir;
 
-use crate::server::{Server, command};
+use crate::server::{Server, command, run_to_its_end as run};
 
-/// Runs a `tftpd` that is expected to end by itself: its exit status, and what it wrote.
-#[track_caller]
-fn run(command: &mut Command) -> (i32, String) {
-    let output = command.stdin(Stdio::null()).output().expect("tftpd runs");
-    let said = [output.stdout, output.stderr].concat();
-    let code = output.status.code().expect("tftpd ends by itself");
-    (code, String::from_utf8(said).expect("text"))
-}
-
-/// The same, with just these arguments.
+/// Runs a `tftpd` with just these arguments that is expected to end by itself.
 fn tftpd(arguments: &[&str]) -> (i32, String) {
     run(Command::new(env!("CARGO_BIN_EXE_tftpd")).args(arguments))
 }

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod background;
 mod check;
+mod confine;
 mod control;
 mod fault;
 mod log;
@@ -11,6 +12,7 @@ mod options;
 #[cfg(unix)]
 mod pid_file;
 mod prepared;
+mod sweep;
 #[cfg(unix)]
 mod systemd;
 
@@ -36,7 +38,9 @@ fn run() -> Result<ExitCode, Fault> {
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
-        check::tell(&settings, &Prepared::new(&settings)?);
+        let prepared = Prepared::new(&settings)?;
+        prepared.confinement(&settings.options)?;
+        check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
     } else {
@@ -59,6 +63,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     let signals = Signals::take().map_err(Fault::system("cannot watch for signals"))?;
 
     let prepared = Prepared::new(&settings)?;
+    let confinement = prepared.confinement(&settings.options)?;
     raise_descriptor_limit();
     let server = if sockets.is_empty() {
         Server::bind(&prepared.config, prepared.storage.clone())?
@@ -75,10 +80,18 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()?;
 
     let start = prepared.says(server.local_addrs());
+    let confined = confinement.apply(*prepared.config.ports.start())?;
+    let start = format!("{start}; {confined}");
+    if let Some(sweep) = prepared.sweep {
+        sweep::start(sweep);
+    }
     if service.background && logging.file.is_none() {
         tracing::warn!("in the background without --log-file: nothing more will be logged");
     }
     tracing::info!("{start}");
+    if confined.is_root {
+        tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
+    }
     let control = Control::new(line, settings, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
     if let Some(metrics) = metrics {
