@@ -10,6 +10,7 @@ mod addresses;
 mod config;
 mod confinement;
 mod hostile;
+mod hosts;
 mod large;
 mod limits;
 mod log;
@@ -18,6 +19,8 @@ mod metrics;
 mod names;
 mod negotiation;
 mod netascii;
+#[path = "../support/network.rs"]
+mod network;
 mod peer;
 mod ports;
 mod preload;

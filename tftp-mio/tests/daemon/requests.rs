@@ -320,6 +320,7 @@ fn one_file_goes_to_three_ports_of_a_host_at_once() {
         peer.expect(data(2, tail));
         peer.send(ack(2));
     }
+    server.log_lines(3, |line| line.contains("outcome=\"completed\""));
     server.stop();
 }
 
