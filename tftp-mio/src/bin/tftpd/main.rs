@@ -5,6 +5,8 @@ mod background;
 mod check;
 mod control;
 mod fault;
+#[cfg(test)]
+mod generated;
 mod log;
 mod metrics;
 mod options;
@@ -14,7 +16,7 @@ mod prepared;
 #[cfg(unix)]
 mod systemd;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{env, net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Fault> {
-    let line = CommandLine::of_process();
+    let line = CommandLine::new(env::args_os());
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
