@@ -6,6 +6,8 @@ mod check;
 mod confine;
 mod control;
 mod fault;
+#[cfg(test)]
+mod generated;
 mod log;
 mod metrics;
 mod options;
@@ -16,7 +18,7 @@ mod sweep;
 #[cfg(unix)]
 mod systemd;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{env, net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Fault> {
-    let line = CommandLine::of_process();
+    let line = CommandLine::new(env::args_os());
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
