@@ -23,7 +23,7 @@ _tftpd() {
 
     case "${cmd}" in
         tftpd)
-            opts="-w -l -v -q -h -V --write --upload-mode --max-upload-size --min-free --listen --ports --broadcast --max-blksize --max-windowsize --refuse --offer --timeout --retries --max-transfers --max-transfers-per-client --max-half-open --allow --deny --verbose --quiet --log-format --log-file --config --check --background --detached --pid-file --metrics --grace --help --version"
+            opts="-w -l -u -g -v -q -h -V --write --upload-mode --max-upload-size --min-free --listen --ports --single-port --workers --broadcast --max-blksize --max-windowsize --refuse --offer --timeout --retries --max-transfers --max-transfers-per-client --max-half-open --allow --deny --user --group --no-sandbox --verbose --quiet --log-format --log-file --config --check --background --detached --pid-file --metrics --grace --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -58,6 +58,10 @@ _tftpd() {
                     return 0
                     ;;
                 --ports)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -102,6 +106,22 @@ _tftpd() {
                     return 0
                     ;;
                 --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
