@@ -1,8 +1,7 @@
-//! Measurements: what the load generator, the floor and the comparison share, and the scenarios of
-//! tftp-core's own, which run in memory and without I/O.
-//!
-//! `cargo bench -p tftp-benches` times the scenarios, `cargo run --release -p tftp-benches --bin
-//! instructions` counts their instructions.
+//! Measurements. `cargo bench -p tftp-benches` runs those of tftp-core, in memory and without I/O;
+//! `cargo run --release -p tftp-benches --bin instructions` counts its instructions. The programs
+//! `tftp-load`, `tftp-floor` and `tftp-compare` measure servers and clients over loopback; each says
+//! at its top how.
 
 mod outcome;
 mod pattern;

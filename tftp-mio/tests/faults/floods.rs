@@ -41,38 +41,42 @@ pub(crate) fn random_datagram(chance: &mut Chance) -> Vec<u8> {
     datagram
 }
 
-/// Each file in its own words, so that nothing of one can pass for another.
+/// Neither at the listening port nor, as many as its buffer holds, at that of the transfer.
 #[test]
 fn five_thousand_forged_requests_and_a_hundred_thousand_random_datagrams_disturb_no_transfer() {
     const BLOCKS: u16 = 400;
-    let server = Server::with(["--max-half-open", "2000", "--write", "create"]);
+    // With an address of its own, the server has its ports for itself.
+    let server = Server::with(["--listen", "127.70.1.1:0", "--max-half-open", "2000"]);
     let file = content(usize::from(BLOCKS) * 512);
     fs::write(server.root().join("file"), &file).expect("a file to serve");
-    let mut peer = Peer::of(&server);
+    let to = server.addresses()[0];
+    let mut peer = Peer::at(Ipv4Addr::LOCALHOST.into(), to);
     let options = [("timeout", "60")];
     peer.ask(rrq("file", &options));
     peer.expect_next(oack(&options));
     let before = memory(&server);
 
-    let (to, tid) = (server.address(), peer.tid());
     let flood = thread::spawn(move || {
         for from in addresses().take(5000) {
             forge(from, to, &rrq("file", &[("blksize", "65464"), ("windowsize", "64")]));
         }
         let mut chance = Chance(5);
         let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-        for round in 0..100_000 {
-            // One in eight goes to the transfer itself.
-            let to = if round % 8 == 0 { tid } else { to };
+        for _ in 0..100_000 {
             let _ = stranger.send_to(&random_datagram(&mut chance), to);
         }
     });
     // Block by block as the flood goes on, and the last only after it.
     let mut block = 0;
+    let mut chance = Chance(6);
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     while block < BLOCKS {
         if block + 1 == BLOCKS && !flood.is_finished() {
             thread::yield_now();
             continue;
+        }
+        for _ in 0..20 {
+            stranger.send_to(&random_datagram(&mut chance), peer.tid()).expect("loopback takes it");
         }
         peer.send(ack(block));
         block += 1;
@@ -100,7 +104,7 @@ fn five_thousand_forged_requests_and_a_hundred_thousand_random_datagrams_disturb
 fn is_served(server: &Server) {
     fs::write(server.root().join("other"), "other").expect("a file to serve");
     for _ in 0..20 {
-        let mut peer = Peer::of(server);
+        let mut peer = Peer::at(Ipv4Addr::LOCALHOST.into(), server.addresses()[0]);
         peer.ask(rrq("other", &[]));
         if let Some(answer) = peer.receive_within(Duration::from_secs(1)) {
             assert_eq!(answer, data(1, "other"));
@@ -140,15 +144,17 @@ fn of_a_thousand_requests_at_once_none_is_lost() {
 /// Neither blksize nor windowsize costs memory of ours.
 #[test]
 fn memory_does_not_follow_what_clients_ask_for() {
-    let server = Server::with(["--max-windowsize", "65535", "--write", "create"]);
+    let limits = ["--max-windowsize", "65535", "--write", "create"];
+    let server = Server::with([&["--listen", "127.70.2.1:0"], &limits[..]].concat());
+    let peer = || Peer::at(Ipv4Addr::LOCALHOST.into(), server.addresses()[0]);
     fs::write(server.root().join("file"), content(1_000_000)).expect("a file to serve");
     let begin = |number: usize, options: &[(&str, &str)]| {
-        let mut reader = Peer::of(&server);
+        let mut reader = peer();
         reader.ask(rrq("file", options));
         reader.receive();
         reader.send(ack(0));
         reader.receive();
-        let mut writer = Peer::of(&server);
+        let mut writer = peer();
         writer.ask(wrq(format!("new-{number}-{}", options.len()), options));
         writer.receive();
         writer.send(data(1, vec![7; 512]));

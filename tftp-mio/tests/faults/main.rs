@@ -13,7 +13,6 @@ mod floods;
 mod peer;
 mod process;
 mod proxy;
-#[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
 #[path = "../support/tftpd.rs"]
 mod server;
 mod soak;

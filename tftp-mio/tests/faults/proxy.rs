@@ -46,11 +46,12 @@ pub(crate) struct Proxy {
     thread: JoinHandle<Passed>,
 }
 
-/// Where clients ask; where they find the transfer; where the server finds it.
+/// Where clients ask; where the server finds them; and from here on where clients find the
+/// server's transfers.
 const FRONT: usize = 0;
-const FACE: usize = 1;
-const BACK: usize = 2;
-const WAKE: Token = Token(3);
+const BACK: usize = 1;
+const FACES: usize = 2;
+const WAKE: Token = Token(usize::MAX);
 
 impl Proxy {
     /// Stands before `server`.
@@ -72,20 +73,12 @@ impl Proxy {
     fn start(server: SocketAddr, weather: Weather, seed: u64, strike: Option<Strike>) -> Self {
         let poll = Poll::new().expect("a poll descriptor");
         let waker = Waker::new(poll.registry(), WAKE).expect("a waker");
-        let mut sockets = [FRONT, FACE, BACK].map(|_| {
-            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port of the loopback")
-        });
-        for (index, socket) in sockets.iter_mut().enumerate() {
-            let token = Token(index);
-            poll.registry().register(socket, token, Interest::READABLE).expect("a socket to watch");
-        }
-        let address = sockets[FRONT].local_addr().expect("a bound socket");
         let over = Arc::<AtomicBool>::default();
-        let network = Network {
+        let mut network = Network {
             poll,
-            sockets,
+            sockets: Vec::new(),
             server,
-            tid: server,
+            tids: Vec::new(),
             client: None,
             weather,
             chance: Chance(seed),
@@ -94,6 +87,9 @@ impl Proxy {
             strike,
             over: Arc::clone(&over),
         };
+        network.open();
+        network.open();
+        let address = network.sockets[FRONT].local_addr().expect("a bound socket");
         Self { address, over, waker, thread: thread::spawn(move || network.run()) }
     }
 
@@ -121,10 +117,10 @@ type Held = (Instant, usize, SocketAddr, Vec<u8>);
 
 struct Network {
     poll: Poll,
-    sockets: [UdpSocket; 3],
+    sockets: Vec<UdpSocket>,
     server: SocketAddr,
-    /// Where the server's transfer is.
-    tid: SocketAddr,
+    /// Where the server's transfers are; each has its face.
+    tids: Vec<SocketAddr>,
     client: Option<SocketAddr>,
     weather: Weather,
     chance: Chance,
@@ -145,7 +141,7 @@ impl Network {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result.expect("waiting for datagrams"),
             }
-            for from in [FRONT, FACE, BACK] {
+            for from in 0..self.sockets.len() {
                 while let Ok((len, sender)) = self.sockets[from].recv_from(&mut buffer) {
                     self.take(from, sender, &buffer[..len]);
                 }
@@ -155,18 +151,37 @@ impl Network {
         self.passed
     }
 
+    fn open(&mut self) {
+        let mut socket =
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port of the loopback");
+        let token = Token(self.sockets.len());
+        let registry = self.poll.registry();
+        registry.register(&mut socket, token, Interest::READABLE).expect("a socket to watch");
+        self.sockets.push(socket);
+    }
+
+    /// The socket by which a transfer of the server speaks to the client.
+    fn face(&mut self, tid: SocketAddr) -> usize {
+        let known = self.tids.iter().position(|known| *known == tid);
+        FACES
+            + known.unwrap_or_else(|| {
+                self.tids.push(tid);
+                self.open();
+                self.tids.len() - 1
+            })
+    }
+
     fn take(&mut self, socket: usize, sender: SocketAddr, datagram: &[u8]) {
         let (out, to) = match socket {
             FRONT => {
                 self.client = Some(sender);
                 (BACK, self.server)
             }
-            FACE => (BACK, self.tid),
-            _ => {
-                self.tid = sender;
+            BACK => {
                 let Some(client) = self.client else { return };
-                (FACE, client)
+                (self.face(sender), client)
             }
+            face => (BACK, self.tids[face - FACES]),
         };
         if datagram.starts_with(b"\0\x03") {
             self.passed.data += 1;

@@ -37,7 +37,9 @@ fn vanish(server: &Server, upload: bool, options: &[(&str, &str)], blocks: u16) 
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
     let patience = ["--timeout", "0.02", "--retries", "1"];
-    let server = Server::with([&["--write", "create"], &patience[..]].concat());
+    // So few ports that no sockets are kept for later.
+    let server =
+        Server::with([&["--write", "create", "--ports", "30100-30199"], &patience[..]].concat());
     fs::write(server.root().join("file"), content(5 * 512 - 1)).expect("a file to serve");
     let round = || {
         let mut gone = 0;
