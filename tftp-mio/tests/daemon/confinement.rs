@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use crate::{
     peer::{Peer, ack, data, oack, rrq, wrq},
     preload::preload,
-    server::{Server, command, run_to_its_end},
+    server::{Server, command},
+    starting::run_to_its_end,
 };
 
 /// The user and the group of Linux that own nothing.
