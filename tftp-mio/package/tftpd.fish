@@ -4,6 +4,9 @@ overwrite\t''"
 complete -c tftpd -l upload-mode -d 'Permissions of uploaded files, such as 640. Without it: those of the file that is replaced, otherwise 644' -r
 complete -c tftpd -l max-upload-size -d 'Largest upload that is taken, in bytes or with K, M, G, T (powers of 1024)' -r
 complete -c tftpd -l min-free -d 'What uploads leave free on the disk' -r
+complete -c tftpd -l client-root -d 'A folder beneath the root for each client, with {ip} or {ip_hex} in it, such as clients/{ip}. Where a client has one, names are looked for there first, and uploads go there' -r
+complete -c tftpd -l map -d 'Rules that rewrite or refuse names: FILE.toml, or any other name for rules of tftp-hpa' -r -F
+complete -c tftpd -l mail -d 'Accept mail: a message to USER is delivered into the Maildir DIR/USER, where that exists' -r -F
 complete -c tftpd -s l -l listen -d 'Address to take requests on, repeatable: v4:port, [v6]:port, or without a port (69)' -r
 complete -c tftpd -l ports -d 'Transfer ports, handed out in turn' -r
 complete -c tftpd -l workers -d 'Poll loops, each on a thread of its own [default: number of cores]' -r
@@ -24,9 +27,11 @@ complete -c tftpd -l log-format -d 'Lines for people, or one JSON object a line 
 json\t''"
 complete -c tftpd -l log-file -d 'Append to this file, which HUP opens anew [default: standard error]' -r -F
 complete -c tftpd -l config -d 'Read options from this file too: TOML, with the names of the command line, which wins' -r -F
+complete -c tftpd -l as -d 'With --check: say step by step how this request of that client would be decided, such as --as 192.0.2.7 \'RRQ pxelinux.0 octet blksize=1428\'; the exit status tells the outcome' -r
 complete -c tftpd -l pid-file -d 'Write the process id there, and keep it locked' -r -F
 complete -c tftpd -l metrics -d 'Serve metrics for Prometheus there: HTTP, at /metrics' -r
 complete -c tftpd -l grace -d 'After TERM or INT: how long running transfers may go on, in seconds' -r
+complete -c tftpd -l ignore-case -d 'Where a name does not exist as it was asked for, take one in another case'
 complete -c tftpd -l single-port -d 'Answer every transfer from the listening port, for NAT and load balancers'
 complete -c tftpd -l broadcast -d 'Also answer requests that were sent to a broadcast or multicast address'
 complete -c tftpd -l no-sandbox -d 'Do not confine the process to the folders that it needs (Landlock)'

@@ -41,6 +41,9 @@ fn run() -> Result<ExitCode, Fault> {
     let service = &settings.options.service;
     if service.check {
         let prepared = Prepared::new(&settings)?;
+        if let Some(asked) = &service.asked {
+            return check::explain(&prepared, asked);
+        }
         prepared.confinement(&settings.options)?;
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {

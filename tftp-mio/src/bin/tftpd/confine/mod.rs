@@ -34,7 +34,9 @@ pub(crate) struct Needs {
     pub(crate) root: PathBuf,
     /// Uploads are taken there.
     pub(crate) uploads: bool,
-    /// Others, where files are only read: a configuration.
+    /// Where mail is delivered: a Maildir for each recipient.
+    pub(crate) mail: Option<PathBuf>,
+    /// Others, where files are only read: a configuration, a map.
     pub(crate) read: Vec<PathBuf>,
     /// Where a file is opened anew, or created, to append to it: a log that was rotated.
     pub(crate) append: Vec<PathBuf>,
