@@ -140,7 +140,7 @@ impl Sessions {
             // A client that asks again from another port has given its first request up.
             let of = (full == Full::Client).then_some(client);
             match (self.giving_way.choose_unproved(of), full) {
-                (Room::Own(key), _) => self.drop_replaced(now, key),
+                (Room::Own(key), _) => self.evict(now, key),
                 // There is one too many until the other worker has heard of it.
                 (Room::Elsewhere, _) | (Room::None, Full::HalfOpen) => {
                     return Ok(self.admission.admit_half_open(client));
@@ -225,7 +225,7 @@ impl Sessions {
             let found = self.slots.get(chosen.key).filter(|found| found.serial == chosen.serial);
             // Its peer may have answered meanwhile.
             if found.is_some_and(|found| found.reported || !found.transfer.is_proved()) {
-                self.drop_replaced(now, chosen.key);
+                self.evict(now, chosen.key);
             }
             // What rests here is missed elsewhere.
             if let Some(ports) = &mut self.ports {
@@ -449,12 +449,26 @@ impl Sessions {
     pub(crate) fn make_room(&mut self, now: Instant) -> Option<bool> {
         match self.giving_way.choose() {
             Room::Own(key) => {
-                self.drop_replaced(now, key);
+                self.evict(now, key);
                 Some(true)
             }
             Room::Elsewhere => Some(false),
             Room::None => None,
         }
+    }
+
+    /// Drops a session that gives way, if it is there. A peer that has proved nothing is told: its
+    /// answer may be on its way, and it would wait for ours in vain.
+    fn evict(&mut self, now: Instant, key: usize) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        if !session.reported {
+            self.reporter.transfer_ended(now, session);
+            session.transfer.abort(ErrorCode::NOT_DEFINED, "server is busy, try again");
+            if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
+                session.transfer.pump(now, socket, from, &mut self.outbox);
+            }
+        }
+        self.remove(key);
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.

@@ -8,6 +8,7 @@
 mod access;
 mod addresses;
 mod config;
+mod confinement;
 mod explaining;
 mod fragments;
 mod hostile;
@@ -26,6 +27,7 @@ mod netascii;
 mod network;
 mod peer;
 mod ports;
+mod preload;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
