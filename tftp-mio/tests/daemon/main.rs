@@ -8,12 +8,16 @@
 mod access;
 mod addresses;
 mod config;
+mod confinement;
+mod explaining;
 mod hostile;
 mod hosts;
 mod large;
 mod limits;
 mod log;
+mod mail;
 mod manager;
+mod mapping;
 mod metrics;
 mod names;
 mod negotiation;
@@ -22,6 +26,7 @@ mod netascii;
 mod network;
 mod peer;
 mod ports;
+mod preload;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
