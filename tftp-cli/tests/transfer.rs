@@ -330,12 +330,12 @@ fn a_port_where_nothing_listens_says_so_at_once() {
     for address in ["127.0.0.1", "::1"] {
         let folder = tempdir().unwrap();
         let free = std::net::UdpSocket::bind((address, 0)).unwrap().local_addr().unwrap().port();
-        let args = [address, &free.to_string(), "-c", "get a"];
-        let run = tftp(folder.path(), args, b"").ends_with(3);
-        assert_eq!(
-            run.stderr,
-            "tftp: get a: network: nothing listens there; check host and port\n"
-        );
+        let run = tftp(folder.path(), [address, &free.to_string()], b"trace on\nget a\n");
+        let run = run.ends_with(3);
+        // One request and no other.
+        assert_eq!(run.stderr.matches("RRQ").count(), 1, "{}", run.stderr);
+        let said = "tftp: line 2: get a: network: nothing listens there; check host and port\n";
+        assert!(run.stderr.ends_with(said), "{}", run.stderr);
         assert!(entries(folder.path()).is_empty());
     }
 }
