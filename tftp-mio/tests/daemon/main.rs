@@ -8,12 +8,15 @@
 mod access;
 mod addresses;
 mod config;
+mod explaining;
 mod hostile;
 mod hosts;
 mod large;
 mod limits;
 mod log;
+mod mail;
 mod manager;
+mod mapping;
 mod metrics;
 mod names;
 mod negotiation;

@@ -36,7 +36,11 @@ fn run() -> Result<ExitCode, Fault> {
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
-        check::tell(&settings, &Prepared::new(&settings)?);
+        let prepared = Prepared::new(&settings)?;
+        if let Some(asked) = &service.asked {
+            return check::explain(&prepared, asked);
+        }
+        check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
     } else {

@@ -1,16 +1,16 @@
 //! What the options name, opened: all that can be done before a socket is bound.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use tftp_mio::{
     server::Config,
-    storage::{Folder, Storage, WritePolicy},
+    storage::{Folder, Mail, Map, Mapped, Storage, WritePolicy},
 };
 
-use crate::{fault::Fault, options::Settings};
+use crate::{
+    fault::Fault,
+    options::{Files, Settings},
+};
 
 /// What will be served, and how.
 pub(crate) struct Prepared {
@@ -24,23 +24,30 @@ impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
-        Self::with_root(settings, &settings.options.files.root)
+        Self::with_folders(settings, &settings.options.files)
     }
 
-    /// The same with another folder: a running server keeps the one that it has begun with.
+    /// The same with the folders of other options: a running server keeps those that it has begun
+    /// with.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
-    pub(crate) fn with_root(settings: &Settings, root: &Path) -> Result<Self, Fault> {
+    pub(crate) fn with_folders(settings: &Settings, folders: &Files) -> Result<Self, Fault> {
         let files = &settings.options.files;
-        let root = root.canonicalize().map_err(Fault::root(root))?;
+        let root = folders.root.canonicalize().map_err(Fault::root(&folders.root))?;
         let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
-        Ok(Self {
-            root,
-            uploads: files.write_policy(),
-            config: settings.options.config(),
-            storage: Arc::new(folder),
-        })
+        let mut storage: Box<dyn Storage> = Box::new(folder.with_names(files.names()));
+        if let Some(folder) = &folders.mail {
+            let mail = Mail::open(folder, files.uploads(), storage);
+            storage = Box::new(mail.map_err(Fault::mail(folder))?);
+        }
+        if let Some(path) = &files.map {
+            storage = Box::new(Mapped::new(Map::load(path, files.ignore_case)?, storage));
+        }
+        let mut config = settings.options.config();
+        config.limits.mail = folders.mail.is_some();
+        let storage = Arc::from(storage);
+        Ok(Self { root, uploads: files.write_policy(), config, storage })
     }
 
     /// What is served, where and how.
