@@ -147,6 +147,26 @@ fn a_file_is_sent_under_its_own_name() {
 }
 
 #[test]
+fn a_text_is_sent_in_netascii() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a"), "one\ntwo\n").unwrap();
+    fs::write(folder.path().join("empty"), "").unwrap();
+    let server = Server::start(|listener| {
+        for (request, content) in [
+            (&b"\0\x02a\0netascii\0"[..], &b"one\r\ntwo\r\n"[..]),
+            (b"\0\x02empty\0netascii\0", b""),
+        ] {
+            let mut peer = listener.accept(request);
+            peer.send_ack(0);
+            peer.expect_data(1, content);
+            peer.send_ack(1);
+        }
+    });
+    let args = ["--no-options", "-m", "ascii", "-c", "put -a a empty"];
+    server.run(folder.path(), &args, b"").ends_with(0);
+}
+
+#[test]
 fn standard_input_is_sent_to_its_end() {
     let folder = tempdir().unwrap();
     let server = Server::start(|listener| receive_file(&mut listener.accept(b"\0\x02b\0octet\0")));
