@@ -46,11 +46,11 @@ impl Source for Steady {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(offset, buffer)?;
-        let size = self.file.size();
-        let end = Some(offset.saturating_add(read as u64));
+        let (end, size) = (offset.saturating_add(read as u64), self.file.size());
+        let short = read < buffer.len() && Some(end) != size;
         // Looked at before the last bytes leave, so that the other side does not take it for whole.
-        let is_other = || io::Result::Ok(Some(self.same.metadata()?.len()) != size);
-        if end < size && read < buffer.len() || end >= size && is_other()? {
+        let ends = size.is_none_or(|size| end >= size);
+        if short || ends && Some(self.same.metadata()?.len()) != size {
             return Err(io::Error::other("it changed its size while it was sent"));
         }
         Ok(read)

@@ -13,7 +13,7 @@ use cap_std::{
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Names, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary,
+    Denied, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy, draft::is_temporary,
     lookup::Lookup, name, trouble, upload::Upload,
 };
 
@@ -50,6 +50,15 @@ impl Folder {
     pub fn with_names(mut self, names: Names) -> Self {
         self.names = names;
         self
+    }
+
+    /// Removes what uploads left that a crash of a server cut off. Only on systems where files
+    /// cannot go without names is there anything to find.
+    ///
+    /// # Errors
+    /// When the system gives no further descriptor.
+    pub fn sweep(&self) -> io::Result<Sweep> {
+        Ok(Sweep::new(self.root.try_clone()?))
     }
 
     /// Where an upload goes: into the folder where the name would be looked for first.

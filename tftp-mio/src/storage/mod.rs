@@ -13,6 +13,7 @@ mod map;
 mod name;
 pub(crate) mod netascii;
 mod room;
+mod sweep;
 mod upload;
 mod wanted;
 
@@ -29,6 +30,7 @@ pub(crate) use folder::RegularFile;
 pub use lookup::Names;
 pub use mail::Mail;
 pub use map::{Map, MapFaults, Mapped};
+pub use sweep::Sweep;
 pub use upload::{Uploads, WritePolicy};
 pub(crate) use upload::{write_all, write_all_vectored};
 pub use wanted::{Listener, Wanted};

@@ -8,6 +8,7 @@
 mod access;
 mod addresses;
 mod config;
+mod confinement;
 mod explaining;
 mod hostile;
 mod hosts;
@@ -25,6 +26,7 @@ mod netascii;
 mod network;
 mod peer;
 mod ports;
+mod preload;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]

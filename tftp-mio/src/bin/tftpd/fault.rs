@@ -9,7 +9,7 @@ use std::{
 
 use tftp_mio::{server::BindError, storage::MapFaults};
 
-use crate::{log::NoLog, options::Misuse, pid_file::NoPidFile};
+use crate::{confine::CannotConfine, log::NoLog, options::Misuse, pid_file::NoPidFile};
 
 /// Stopped as asked.
 pub(crate) const STOPPED: u8 = 0;
@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     PidFile { path: PathBuf, error: NoPidFile },
     #[error("{0}{advice}", advice = advice(.0))]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Confine(#[from] CannotConfine),
     #[error("cannot serve metrics on {address}: {error}")]
     Metrics { address: SocketAddr, error: io::Error },
     #[error("{doing}: {error}")]
@@ -72,6 +74,7 @@ impl Fault {
             | Self::Mail { .. }
             | Self::Map(_)
             | Self::Question(_) => USAGE,
+            Self::Confine(error) if error.is_misuse() => USAGE,
             _ => FAILED,
         })
     }
