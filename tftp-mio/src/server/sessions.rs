@@ -475,6 +475,10 @@ impl Sessions {
     fn carry_on(&mut self, now: Instant, key: usize) {
         let Some(session) = self.slots.get_mut(key) else { return };
         session.transfer.let_go_if_failed();
+        // Known to all workers before the peer sees what follows.
+        if session.transfer.is_proved() && session.place.proved() {
+            self.giving_way.proved(session.serial);
+        }
         if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
             let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
             if pumped == Pumped::More {
