@@ -40,7 +40,8 @@ fn costs_our_own_client_little() {
 }
 
 /// The client notices that the rest of a window is missing, and does not wait for the server's
-/// timer, which takes a second here and does not answer repeated ACKs.
+/// timer, which takes a second here. (Where the first block of a window is lost all it can do is to
+/// repeat an ACK, and this server answers none.)
 #[test]
 fn costs_our_own_client_little_whatever_the_servers_timer() {
     let job = Job::new(Opener::Receiver, &CONTENT, options(BLOCK_SIZE, 16));
@@ -51,7 +52,8 @@ fn costs_our_own_client_little_whatever_the_servers_timer() {
         sim.time()
     };
     let lossless = run(0);
-    let worst = (1..=BLOCKS).map(|lost| run(lost).saturating_sub(lossless)).max().unwrap();
+    let inside = (1..=BLOCKS).filter(|lost| lost % 16 != 1);
+    let worst = inside.map(|lost| run(lost).saturating_sub(lossless)).max().unwrap();
     println!("windowsize 16, from a server with a timer of one second: at most {worst:.1?} more");
     assert!(worst < Duration::from_millis(10), "{worst:?}");
 }
