@@ -30,8 +30,9 @@ use crate::{
     transfer::{Outbox, Pumped, Transfer},
 };
 
-/// A request that comes again this soon is the same one, sent twice or doubled on the way, even if
-/// its transfer has begun meanwhile. Later it is from a client that begins anew.
+/// A request that comes again so soon after the answer to the first was acknowledged is the same one:
+/// doubled on the way, or sent again when the answer was late. Later it is from a client that begins
+/// anew.
 const DUPLICATE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Sessions {
@@ -106,7 +107,7 @@ impl Sessions {
         match (session.transfer.is_proved(), same) {
             (false, true) => Known::Same(key),
             (false, false) => Known::Unanswered(key),
-            (true, true) if now < session.about.began + DUPLICATE => Known::Begun,
+            (true, true) if now < session.about.proved_at + DUPLICATE => Known::Begun,
             (true, _) => Known::No,
         }
     }
@@ -386,14 +387,21 @@ impl Sessions {
         }
     }
 
-    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any.
+    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any. The
+    /// peer is told: its answer may be on its way, and it would wait for ours in vain.
     fn drop_unproved(&mut self, now: Instant, of: Option<IpAddr>) -> bool {
         let whose = |key: &usize| self.slots.get(*key).map(|session| session.about.peer.ip());
         let first = self.giving_way.unproved().find(|key| of.is_none() || whose(key) == of);
-        if let Some(key) = first {
-            self.drop_replaced(now, key);
+        let Some(key) = first else { return false };
+        if let Some(session) = self.slots.get_mut(key) {
+            self.reporter.transfer_ended(now, session);
+            session.transfer.abort(ErrorCode::NOT_DEFINED, "server is busy, try again");
+            if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
+                session.transfer.pump(now, socket, from, &mut self.outbox);
+            }
+            self.remove(key);
         }
-        first.is_some()
+        true
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.
@@ -451,6 +459,7 @@ impl Sessions {
             self.giving_way.lingers(session.serial, key);
             self.reporter.transfer_ended(now, session);
         } else if session.transfer.is_proved() && session.place.proved() {
+            session.about.proved_at = now;
             self.giving_way.proved(session.serial);
         }
         match timeout {

@@ -46,7 +46,7 @@ impl Draft {
     }
 
     /// The same under a temporary name, which any file system can do.
-    fn begin_named(folder: Dir) -> io::Result<Self> {
+    pub(super) fn begin_named(folder: Dir) -> io::Result<Self> {
         loop {
             let name = temporary_name();
             let file = match folder.open_with(&name, &writing()) {

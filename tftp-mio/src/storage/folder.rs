@@ -13,7 +13,7 @@ use cap_std::{
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Names, Sink, Source, Storage, Uploads, Wanted, WritePolicy, draft::is_temporary,
+    Denied, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy, draft::is_temporary,
     lookup::Lookup, name, trouble, upload::Upload,
 };
 
@@ -52,6 +52,15 @@ impl Folder {
         self
     }
 
+    /// Removes what uploads left that a crash of a server cut off. Only on systems where files
+    /// cannot go without names is there anything to find.
+    ///
+    /// # Errors
+    /// When the system gives no further descriptor.
+    pub fn sweep(&self) -> io::Result<Sweep> {
+        Ok(Sweep::new(self.root.try_clone()?))
+    }
+
     /// Where an upload goes: into the folder where the name would be looked for first.
     fn path_to_write(&self, wanted: &Wanted<'_>) -> Result<PathBuf, Denied> {
         let path = name::to_path(wanted.name).ok_or(NO_FILE)?;
@@ -82,14 +91,15 @@ impl Folder {
     fn open_anywhere(&self, wanted: &Wanted<'_>, path: &Path) -> Result<RegularFile, Denied> {
         let lookup = Lookup::new(&self.root, &self.names, wanted);
         for base in lookup.bases(path) {
-            let exact = self.open_one(&lookup, wanted, &base.join(path));
-            let found = match exact {
-                Err(refusal) if refusal == NOT_FOUND && self.names.ignore_case => {
-                    let path = lookup.as_spelled(&base, path).map_err(|error| denied(&error))?;
-                    self.open_one(&lookup, wanted, &path)
+            let exact = base.join(path);
+            let mut found = self.open_one(&lookup, wanted, &exact);
+            if self.names.ignore_case && found.as_ref().is_err_and(|refusal| *refusal == NOT_FOUND)
+            {
+                let spelled = lookup.as_spelled(&base, path).map_err(|error| denied(&error))?;
+                if spelled != exact {
+                    found = self.open_one(&lookup, wanted, &spelled);
                 }
-                found => found,
-            };
+            }
             match found {
                 Err(refusal) if refusal == NOT_FOUND => {}
                 found => return found,

@@ -8,17 +8,25 @@
 mod access;
 mod addresses;
 mod config;
+mod confinement;
+mod explaining;
 mod hostile;
+mod hosts;
 mod large;
 mod limits;
 mod log;
+mod mail;
 mod manager;
+mod mapping;
 mod metrics;
 mod names;
 mod negotiation;
 mod netascii;
+#[path = "../support/network.rs"]
+mod network;
 mod peer;
 mod ports;
+mod preload;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]

@@ -92,6 +92,15 @@ impl Server {
         found.unwrap_or_else(|| panic!("no line with {text:?} in the log:\n{}", self.log.text()))
     }
 
+    /// Waits until the log has so many lines that fit.
+    #[track_caller]
+    pub(crate) fn log_lines(&self, count: usize, fits: impl Fn(&str) -> bool) {
+        let enough = self.log.wait_until(|lines| {
+            (lines.iter().filter(|line| fits(line)).count() >= count).then_some(())
+        });
+        assert!(enough.is_some(), "not {count} such lines in the log:\n{}", self.log.text());
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -184,11 +193,16 @@ impl Log {
 
     /// The first line that fits; `None` when none came in time, or can come any more.
     fn wait_for(&self, fits: impl Fn(&str) -> bool) -> Option<String> {
+        self.wait_until(|lines| lines.iter().find(|line| fits(line)).cloned())
+    }
+
+    /// What `find` finds in the lines once it does.
+    fn wait_until<T>(&self, find: impl Fn(&[String]) -> Option<T>) -> Option<T> {
         let give_up = Instant::now() + PATIENCE;
         let mut said = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(line) = said.lines.iter().find(|line| fits(line)) {
-                return Some(line.clone());
+            if let Some(found) = find(&said.lines) {
+                return Some(found);
             }
             let left = give_up.saturating_duration_since(Instant::now());
             if said.ended || left.is_zero() {

@@ -3,18 +3,22 @@
 #[cfg(unix)]
 mod background;
 mod check;
+mod confine;
 mod control;
 mod fault;
+#[cfg(test)]
+mod generated;
 mod log;
 mod metrics;
 mod options;
 #[cfg(unix)]
 mod pid_file;
 mod prepared;
+mod sweep;
 #[cfg(unix)]
 mod systemd;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{env, net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -32,11 +36,16 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Fault> {
-    let line = CommandLine::of_process();
+    let line = CommandLine::new(env::args_os());
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
-        check::tell(&settings, &Prepared::new(&settings)?);
+        let prepared = Prepared::new(&settings)?;
+        if let Some(asked) = &service.asked {
+            return check::explain(&prepared, asked);
+        }
+        prepared.confinement(&settings.options)?;
+        check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
     } else {
@@ -59,6 +68,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     let signals = Signals::take().map_err(Fault::system("cannot watch for signals"))?;
 
     let prepared = Prepared::new(&settings)?;
+    let confinement = prepared.confinement(&settings.options)?;
     raise_descriptor_limit();
     let server = if sockets.is_empty() {
         Server::bind(&prepared.config, prepared.storage.clone())?
@@ -75,10 +85,18 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()?;
 
     let start = prepared.says(server.local_addrs());
+    let confined = confinement.apply(*prepared.config.ports.start())?;
+    let start = format!("{start}; {confined}");
+    if let Some(sweep) = prepared.sweep {
+        sweep::start(sweep);
+    }
     if service.background && logging.file.is_none() {
         tracing::warn!("in the background without --log-file: nothing more will be logged");
     }
     tracing::info!("{start}");
+    if confined.is_root {
+        tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
+    }
     let control = Control::new(line, settings, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
     if let Some(metrics) = metrics {

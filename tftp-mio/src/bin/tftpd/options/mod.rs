@@ -5,6 +5,7 @@
 //! turned into the words of a command line, which clap then reads: names, values and errors are
 //! those of the command line.
 
+mod confinement;
 mod file;
 mod limits;
 mod listening;
@@ -20,6 +21,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, parser::ValueSource};
 use tftp_mio::server::Config;
 
+pub(crate) use confinement::Confinement;
 pub(crate) use file::Faults;
 pub(crate) use log::{Form, Log};
 pub(crate) use service::Service;
@@ -38,6 +40,8 @@ pub(crate) struct Options {
     negotiation: negotiation::Negotiation,
     #[command(flatten)]
     limits: limits::Limits,
+    #[command(flatten)]
+    pub(crate) confinement: Confinement,
     #[command(flatten)]
     pub(crate) log: Log,
     #[command(flatten)]
@@ -79,9 +83,9 @@ pub(crate) enum Misuse {
 }
 
 impl CommandLine {
-    /// Those of this process.
-    pub(crate) fn of_process() -> Self {
-        Self(std::env::args_os().collect())
+    /// `words` begin with the name of the program.
+    pub(crate) fn new(words: impl IntoIterator<Item = OsString>) -> Self {
+        Self(words.into_iter().collect())
     }
 
     /// Reads the options, from the configuration file too where one is named.
