@@ -60,6 +60,11 @@ impl Listeners {
         self.0[index].socket.receive_buffer()
     }
 
+    /// The smallest of all.
+    pub(crate) fn least_receive_buffer(&self) -> Option<usize> {
+        self.0.iter().filter_map(|listener| listener.socket.receive_buffer().ok()).min()
+    }
+
     /// Nobody listens any more.
     pub(crate) fn close(&mut self) {
         self.0.clear();

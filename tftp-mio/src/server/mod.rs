@@ -236,7 +236,8 @@ impl Server {
                 giving_way,
                 Arc::clone(&own),
             );
-            let reception = Reception::new(Arc::clone(&policy), Arc::clone(&own));
+            let reception =
+                Reception::new(Arc::clone(&policy), Arc::clone(&own), workers.is_empty());
             workers.push(Worker {
                 poll,
                 reception,
@@ -253,6 +254,18 @@ impl Server {
     /// The addresses that requests are taken on, with the ports that the system chose.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Bytes that each listening socket holds, in the system's way of counting: 4 MiB were asked
+    /// for, and Linux says the double of what it granted.
+    pub fn receive_buffer(&self) -> usize {
+        let listeners = self.workers.iter().map(|worker| &worker.sessions.listeners);
+        listeners.filter_map(Listeners::least_receive_buffer).min().unwrap_or(0)
     }
 
     /// A handle that stops the server from another thread.

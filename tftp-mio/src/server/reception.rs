@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct Reception {
     policy: Subscription,
     own: Arc<OwnAddresses>,
+    /// What is sent to a group comes to every worker's sockets; one of them answers.
+    answers_groups: bool,
     fingerprints: RandomState,
 }
 
@@ -38,8 +40,13 @@ enum Patience {
 }
 
 impl Reception {
-    pub(crate) fn new(policy: Arc<Published>, own: Arc<OwnAddresses>) -> Self {
-        Self { policy: Subscription::new(policy), own, fingerprints: RandomState::new() }
+    pub(crate) fn new(
+        policy: Arc<Published>,
+        own: Arc<OwnAddresses>,
+        answers_groups: bool,
+    ) -> Self {
+        let fingerprints = RandomState::new();
+        Self { policy: Subscription::new(policy), own, answers_groups, fingerprints }
     }
 
     /// Decides from now on by the latest policy, and returns it.
@@ -71,6 +78,9 @@ impl Reception {
             return reporter.ignored(now, &arrival, Refused::Address, "nobody can be there");
         }
         let group = is_group(listening, arrival.to);
+        if group && !self.answers_groups {
+            return;
+        }
         if group {
             // Requests to a group are answered by nobody, or by everybody.
             match policy.broadcast.then(|| address_towards(arrival.from)).transpose() {

@@ -477,6 +477,7 @@ impl Sessions {
         session.transfer.let_go_if_failed();
         // Known to all workers before the peer sees what follows.
         if session.transfer.is_proved() && session.place.proved() {
+            session.about.proved_at = now;
             self.giving_way.proved(session.serial);
         }
         if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
@@ -529,9 +530,6 @@ impl Sessions {
             self.lingering += 1;
             self.giving_way.lingers(session.serial, key, session.about.peer.ip());
             self.reporter.transfer_ended(now, session);
-        } else if session.transfer.is_proved() && session.place.proved() {
-            session.about.proved_at = now;
-            self.giving_way.proved(session.serial);
         }
         match timeout {
             Some(deadline) => self.timers.arm(key, &mut session.armed, deadline),

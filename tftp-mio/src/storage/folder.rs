@@ -287,6 +287,32 @@ impl Source for RegularFile {
         Ok(filled)
     }
 
+    #[cfg(target_os = "linux")]
+    fn read_vectored_at(
+        &mut self,
+        offset: u64,
+        mut buffers: &mut [io::IoSliceMut<'_>],
+    ) -> io::Result<usize> {
+        /// Buffers that one call takes (`IOV_MAX`).
+        const MOST: usize = 1024;
+        let mut filled = 0;
+        // Empty ones are passed over, so that nothing left means all filled.
+        io::IoSliceMut::advance_slices(&mut buffers, 0);
+        while !buffers.is_empty() {
+            let most = buffers.len().min(MOST);
+            match rustix::io::preadv(&self.file, &mut buffers[..most], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => {
+                    filled += read;
+                    io::IoSliceMut::advance_slices(&mut buffers, read);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(filled)
+    }
+
     fn is_whole(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.len() >= self.size)
     }

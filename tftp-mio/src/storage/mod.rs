@@ -19,7 +19,7 @@ mod wanted;
 
 use std::{
     borrow::Cow,
-    io::{self, IoSlice},
+    io::{self, IoSlice, IoSliceMut},
 };
 
 use tftp_core::ErrorCode;
@@ -86,6 +86,27 @@ pub trait Source: Send {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) it is not: they are asked for again, the client
     /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake).
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Fills `buffers`, one behind the other, as [`read_at`](Self::read_at) fills one; where the
+    /// system can, with one call.
+    ///
+    /// # Errors
+    /// As there.
+    fn read_vectored_at(
+        &mut self,
+        offset: u64,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> io::Result<usize> {
+        let mut filled = 0;
+        for buffer in buffers {
+            let read = self.read_at(offset + filled as u64, buffer)?;
+            filled += read;
+            if read < buffer.len() {
+                break;
+            }
+        }
+        Ok(filled)
+    }
 
     /// Whether all of a known length can still be read: a file may be cut off.
     ///

@@ -3,7 +3,10 @@
 //! The room for it is the loop's and bounded, not the transfers': one that stalls or shares the loop
 //! with many others reads what it sends, as it sends it.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, IoSliceMut},
+    time::Duration,
+};
 
 use tftp_core::Instant;
 
@@ -45,7 +48,7 @@ pub(super) struct Claim {
 }
 
 impl Ahead {
-    /// Does what [`Source::read_at`] does, from what was read ahead where that is possible.
+    /// Does what [`Source::read_vectored_at`] does, from what was read ahead where that is possible.
     ///
     /// # Errors
     /// As there.
@@ -55,31 +58,34 @@ impl Ahead {
         claim: &mut Claim,
         source: &mut dyn Source,
         offset: u64,
-        buffer: &mut [u8],
+        buffers: &mut [IoSliceMut<'_>],
     ) -> io::Result<usize> {
+        let len = buffers.iter().map(|buffer| buffer.len()).sum();
         // Who has acknowledged nothing may stay silent, and what has no known length may have to
         // be read in its own order.
-        let Some(size) = source.size().filter(|_| offset > 0 && buffer.len() <= LITTLE) else {
-            return source.read_at(offset, buffer);
+        let Some(size) = source.size().filter(|_| offset > 0 && len <= LITTLE) else {
+            return source.read_vectored_at(offset, buffers);
         };
         let held = self.slots.get_mut(usize::from(claim.slot));
         let held = held.filter(|slot| slot.stamp == claim.stamp);
         if let Some(slot) = held
-            && let Some(content) = slot.get(offset, buffer.len())
+            && let Some(content) = slot.get(offset, len)
         {
-            buffer.copy_from_slice(content);
+            scatter(content, buffers);
             slot.used_at = now;
             // The file may have become shorter since.
-            let end = offset + buffer.len() as u64 == size;
-            return Ok(if end && !source.is_whole()? { 0 } else { buffer.len() });
+            let end = offset + len as u64 == size;
+            return Ok(if end && !source.is_whole()? { 0 } else { len });
         }
-        let Some(slot) = self.claim(now, claim) else { return source.read_at(offset, buffer) };
+        let Some(slot) = self.claim(now, claim) else {
+            return source.read_vectored_at(offset, buffers);
+        };
         slot.content.resize(CHUNK, 0);
         let read = source.read_at(offset, &mut slot.content);
         slot.content.truncate(*read.as_ref().unwrap_or(&0));
         (slot.offset, slot.used_at) = (offset, now);
-        let read = read?.min(buffer.len());
-        buffer[..read].copy_from_slice(&slot.content[..read]);
+        let read = read?.min(len);
+        scatter(&slot.content[..read], buffers);
         Ok(read)
     }
 
@@ -104,6 +110,15 @@ impl Ahead {
         let slot = self.slots.get_mut(usize::from(claim.slot))?;
         slot.stamp = claim.stamp;
         Some(slot)
+    }
+}
+
+/// Copies content into buffers, one behind the other, as far as it reaches.
+fn scatter(mut content: &[u8], buffers: &mut [IoSliceMut<'_>]) {
+    for buffer in buffers {
+        let (now, later) = content.split_at(buffer.len().min(content.len()));
+        buffer[..now.len()].copy_from_slice(now);
+        content = later;
     }
 }
 
@@ -158,7 +173,8 @@ mod tests {
         let (mut ahead, mut claim, mut file) = (Ahead::default(), Claim::default(), file(1 << 20));
         let mut buffer = [0; 512];
         for offset in (0..(512 + 2 * CHUNK as u64)).step_by(512) {
-            let read = ahead.read_at(Instant::ZERO, &mut claim, &mut file, offset, &mut buffer);
+            let places = &mut [IoSliceMut::new(&mut buffer)];
+            let read = ahead.read_at(Instant::ZERO, &mut claim, &mut file, offset, places);
             assert_eq!((read.unwrap(), &buffer[..]), (512, &block(offset)[..]));
         }
         assert_eq!(file.reads, 3);
@@ -169,7 +185,8 @@ mod tests {
         let (mut ahead, mut claim, mut file) = (Ahead::default(), Claim::default(), file(1536));
         let mut buffer = [0; 512];
         let mut read = |file: &mut Counted, offset| {
-            ahead.read_at(Instant::ZERO, &mut claim, file, offset, &mut buffer).unwrap()
+            let places = &mut [IoSliceMut::new(&mut buffer)];
+            ahead.read_at(Instant::ZERO, &mut claim, file, offset, places).unwrap()
         };
         assert_eq!(read(&mut file, 512), 512);
         assert_eq!(read(&mut file, 1024), 512);
@@ -183,7 +200,8 @@ mod tests {
         let mut buffer = [0; 512];
         let mut files: Vec<_> = (0..=SLOTS).map(|_| (Claim::default(), file(1 << 20))).collect();
         let mut read = |(claim, file): &mut (Claim, Counted), at: Duration, offset| {
-            ahead.read_at(Instant::ZERO + at, claim, file, offset, &mut buffer).unwrap();
+            let places = &mut [IoSliceMut::new(&mut buffer)];
+            ahead.read_at(Instant::ZERO + at, claim, file, offset, places).unwrap();
             file.reads
         };
         for file in &mut files[..SLOTS] {

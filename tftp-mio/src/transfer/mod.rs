@@ -7,7 +7,7 @@ mod ahead;
 mod gathered;
 
 use std::{
-    io,
+    io::{self, IoSliceMut},
     net::{IpAddr, SocketAddr},
 };
 
@@ -35,7 +35,6 @@ pub(crate) enum Content {
 /// loop.
 pub(crate) struct Outbox {
     small: [u8; SMALL_PACKET],
-    content: Box<[u8]>,
     framed: Box<[u8]>,
     ahead: Ahead,
     paths: Paths,
@@ -45,13 +44,12 @@ pub(crate) struct Outbox {
 const FRAMED: usize = 64 * 1024;
 
 /// Batches that one transfer may send before the others have their turn.
-const TURN: usize = 4;
+const TURN: usize = 16;
 
 impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             small: [0; SMALL_PACKET],
-            content: vec![0; FRAMED].into(),
             framed: vec![0; FRAMED].into(),
             ahead: Ahead::default(),
             paths: Paths::default(),
@@ -318,9 +316,11 @@ impl Transfer {
 
         source.forget_before(machine.acknowledged());
         let read = loop {
-            let content = &mut outbox.content[..burst.payload_len()];
+            // Read to where they leave from, between the headers.
+            let places = burst.frame(&mut outbox.framed).map(IoSliceMut::new);
+            let mut places: Vec<_> = places.collect();
             let ahead = &mut outbox.ahead;
-            match ahead.read_at(now, claim, source.as_mut(), burst.offset(), content) {
+            match ahead.read_at(now, claim, source.as_mut(), burst.offset(), &mut places) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
                     let Some(shorter) = burst.first(burst.packets() / 2) else {
@@ -345,11 +345,6 @@ impl Transfer {
             }
         }
 
-        let block_size = usize::from(machine.params().block_size.get());
-        let blocks = outbox.content.chunks(block_size);
-        for (place, block) in burst.frame(&mut outbox.framed).zip(blocks) {
-            place.copy_from_slice(&block[..place.len()]);
-        }
         let packets = &outbox.framed[..burst.framed_len()];
         let (sent, result) =
             socket.send_packets(now, route, packets, burst.stride(), &mut outbox.paths);

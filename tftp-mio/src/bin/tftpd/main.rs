@@ -84,7 +84,12 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         })
         .transpose()?;
 
-    let start = prepared.says(server.local_addrs());
+    let start = format!(
+        "{}, {} workers with receive buffers of {} KiB",
+        prepared.says(server.local_addrs()),
+        server.workers(),
+        server.receive_buffer() / 1024
+    );
     let confined = confinement.apply(*prepared.config.ports.start())?;
     let start = format!("{start}; {confined}");
     if let Some(sweep) = prepared.sweep {
