@@ -21,6 +21,7 @@ mod netascii;
 mod peer;
 mod ports;
 mod preload;
+mod races;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
