@@ -13,7 +13,7 @@ use tftp_mio::client::Settings;
 use crate::{
     command::{self, Command, Misuse, connect, transfer::Get},
     fault::Fault,
-    remote::{self, DEFAULT_PORT, Host},
+    remote::{self, Host},
     resolve::Family,
     session::{Preferences, Words},
     show, value, word,
@@ -29,9 +29,12 @@ use crate::{
     after_help = "\
 Without -c it is a prompt; `help` lists its commands. Commands can be piped in.
 
-  tftp 192.0.2.1 -c get pxelinux.0
-  tftp 192.0.2.1 6969 -c put config.bin backup/config.bin
-  tftp tftp://192.0.2.1/pxelinux.0 -
+  tftp 192.0.2.1                                     a prompt
+  tftp 192.0.2.1 -c get pxelinux.0                   one file, into the local folder
+  tftp 192.0.2.1 6969 -c put switch.cfg backup/      into a folder on the server
+  tftp tftp://192.0.2.1/pxelinux.0 - | sha256sum     a URL, to standard output
+  tar c etc | tftp 192.0.2.1 -c put - etc.tar        standard input
+  tftp 192.0.2.1 <commands.txt                       commands from a file
 
 Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 no answer, 4 local file trouble,
 129 hung up, 130 interrupted, 143 terminated."
@@ -45,6 +48,10 @@ pub(crate) struct Args {
     /// The server's port [default: 69], or the file to write (- is standard output)
     #[arg(value_name = "PORT|LOCAL")]
     second: Option<OsString>,
+
+    /// What was typed without the -c that it needs.
+    #[arg(hide = true)]
+    rest: Vec<OsString>,
 
     /// Carry out one command and leave; everything that follows belongs to it
     #[arg(short, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
@@ -128,6 +135,7 @@ impl Args {
     pub(crate) fn job(&self) -> Result<Job, Fault> {
         match &self.target {
             Some(url) if remote::is_url(url.as_bytes()) => self.fetch(url),
+            _ if let Some(instead) = self.lacks_c() => Err(Fault::Usage(instead)),
             Some(host) => {
                 let host = self.host(host).map_err(|Misuse(why)| {
                     Fault::Usage(format!("{why}; usage: tftp HOST [PORT] [-c COMMAND...]"))
@@ -175,10 +183,30 @@ impl Args {
         self.keep_going
     }
 
+    /// What to type instead, where a command was typed without -c.
+    fn lacks_c(&self) -> Option<String> {
+        let is_command = |word: &OsString| command::names().any(|name| word == name);
+        let is_port = |word: &OsString| value::port(&word.to_string_lossy()).is_ok();
+        let first = self.target.iter().map(OsString::from);
+        let words: Vec<_> = first.chain(self.second.clone()).chain(self.rest.clone()).collect();
+        let begins_at = match words.as_slice() {
+            [first, second, ..] if is_command(first) && !is_port(second) => 0,
+            [_, second, ..] if is_command(second) => 1,
+            [_, _, _, ..] => 2,
+            _ => return None,
+        };
+        let words: Vec<_> = words.iter().map(show::os).collect();
+        let (server, command) = words.split_at(begins_at);
+        let server = if server.is_empty() { "HOST".to_owned() } else { server.join(" ") };
+        let command = command.join(" ");
+        Some(format!("a command goes behind -c: tftp {server} -c {command}"))
+    }
+
     fn fetch(&self, url: &str) -> Result<Job, Fault> {
-        if self.command.is_some() {
+        if self.command.is_some() || !self.rest.is_empty() {
             return Err(Fault::Usage(
-                "a URL is fetched by itself; with -c write: tftp HOST [PORT] -c COMMAND".to_owned(),
+                "a URL is fetched by itself: tftp URL [LOCAL]; otherwise: tftp HOST [PORT] -c COMMAND"
+                    .to_owned(),
             ));
         }
         let file = Get::parse(url.as_ref(), self.second.as_deref())
@@ -188,8 +216,8 @@ impl Args {
 
     fn host(&self, name: &str) -> Result<Host, Misuse> {
         let port = match &self.second {
-            Some(port) => value::port(&port.to_string_lossy())?,
-            None => DEFAULT_PORT,
+            Some(port) => Some(value::port(&port.to_string_lossy())?),
+            None => None,
         };
         connect::host_on(name, port)
     }

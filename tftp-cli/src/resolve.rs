@@ -49,7 +49,12 @@ pub(crate) fn resolve(host: &Host, family: Family) -> Result<Vec<SocketAddr>, Fa
         |why: String| Fault::Unresolved { host: show::name(host.name.as_bytes()), why };
     let addresses: Vec<_> = (host.name.as_str(), host.port)
         .to_socket_addrs()
-        .map_err(|error| unresolved(format!("{error}; check the host's name")))?
+        .map_err(|error| {
+            let said = error.to_string();
+            // What Rust puts in front of the system's words tells nobody anything.
+            let said = said.strip_prefix("failed to lookup address information: ").unwrap_or(&said);
+            unresolved(format!("{said}; check the host's name"))
+        })?
         .filter(|address| family.holds(address))
         .collect();
     if addresses.is_empty() {

@@ -236,12 +236,20 @@ fn a_transfer_that_takes_a_while_shows_how_far_it_is() {
         });
         let args = ["-w", "1", "-b", "512", "127.0.0.1", &server.port];
         let mut prompt = Prompt::start(folder.path(), &args);
-        prompt.enter("get a");
+        let terminal = prompt.0.process().get_file_handle().unwrap();
+        let shows_control_keys =
+            || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHOCTL);
+        prompt.is_shown();
+        assert!(shows_control_keys());
+        prompt.types("get a\n");
         prompt.says(shown);
+        // A ^C in the bar would be there for good.
+        assert!(!shows_control_keys());
         prompt.says("/s");
         shown_already.send(()).unwrap();
         prompt.says("get a -> a: 1024 bytes in ");
         prompt.is_shown();
+        assert!(shows_control_keys());
         prompt.press('d');
         prompt.ends_with(0);
         server.finish();

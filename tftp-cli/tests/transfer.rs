@@ -303,7 +303,10 @@ fn a_local_folder_that_is_not_there_is_named_and_nothing_is_sent() {
     let folder = tempdir().unwrap();
     let server = Server::start(|_| ());
     let run = server.run(folder.path(), &["-c", "get f missing/x"], b"").ends_with(4);
-    assert_eq!(run.stderr, "tftp: get f -> missing/x: there is no folder \"missing\"\n");
+    assert_eq!(
+        run.stderr,
+        "tftp: get f -> missing/x: there is no folder \"missing\"; check the name\n"
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tftp_core::{Ignored, Limits, Mode, Operation, Options, Request, WindowSize};
 use trace::{
-    Half, REQUEST, Trace, ack, answer, at, blocks, data, error, file, oack, read, serve_read,
-    serve_write, serve_write_strictly, windows_of,
+    Half, REQUEST, Trace, ack, answer, at, blksize, blocks, data, error, file, oack, read,
+    serve_read, serve_write, serve_write_strictly, windows_of, write,
 };
 
 const NOTHING: [Vec<u8>; 0] = [];
@@ -66,6 +66,52 @@ fn section_3_a_window_is_sent_as_a_whole_and_its_last_ack_draws_the_next() {
     session.gets(200, ack(4)).sends(200, &blocks(&file, 8, 5..=8)).is_silent(250);
     session.gets(300, ack(8)).sends(300, &blocks(&file, 8, 9..=11)).is_silent(350);
     session.gets(400, ack(11)).is_silent(400).is_done();
+}
+
+#[test]
+fn section_3_a_client_uses_the_window_that_was_granted() {
+    let file = file(80);
+    let mut writer = write(windows_of(8), &file);
+    writer.sends(0, &[REQUEST]).gets(1, oack("blksize=8 windowsize=3"));
+    writer.sends(1, &blocks(&file, 8, 1..=3)).is_silent(2);
+    let mut reader = read(windows_of(8));
+    reader.sends(0, &[REQUEST]).gets(1, oack("blksize=8 windowsize=3")).sends(1, &[ack(0)]);
+    reader.receives(2, &blocks(&file, 8, 1..=3)).sends(2, &[ack(3)]);
+}
+
+/// With losses and duplicates, packet by packet, and at the same times.
+#[test]
+fn section_4_a_window_of_one_block_is_rfc_1350() {
+    let file = file(20);
+    for options in [windows_of(1), blksize(8)] {
+        let mut sender = serve_read(options, &file);
+        sender.poll(0);
+        sender.gets(1, ack(0)).sends(1, &blocks(&file, 8, 1..=1)).gets_again(50, ack(0));
+        sender.is_silent(50).wakes(201).sends(201, &blocks(&file, 8, 1..=1));
+        sender.gets(202, ack(1)).sends(202, &blocks(&file, 8, 2..=2)).gets_again(300, ack(1));
+        sender.is_silent(300).gets(301, ack(2)).sends(301, &blocks(&file, 8, 3..=3));
+        sender.gets(302, ack(3)).is_done();
+        let mut receiver = serve_write(options);
+        receiver.poll(0);
+        receiver.receives(1, &blocks(&file, 8, 1..=1)).sends(1, &[ack(1)]);
+        receiver.gets_again(2, data(1, &file[..8])).sends(2, &[ack(1)]).wakes(201);
+        receiver
+            .sends(201, &[ack(1)])
+            .receives(202, &blocks(&file, 8, 2..=2))
+            .sends(202, &[ack(2)]);
+        receiver.receives(203, &blocks(&file, 8, 3..=3)).sends(203, &[ack(3)]).is_silent(204);
+    }
+}
+
+/// What there is instead of a congestion window.
+#[test]
+fn section_6_one_window_a_round_trip_and_silence_halves_the_rate() {
+    let (file, mut session) = reading(4, 200);
+    session.sends(100, &blocks(&file, 8, 1..=4)).is_silent(399);
+    for wakes in [400, 1000, 2000, 4000] {
+        session.wakes(wakes).sends(wakes, &blocks(&file, 8, 1..=4)).is_silent(wakes + 1);
+    }
+    session.gets(4100, ack(4)).sends(4100, &blocks(&file, 8, 5..=8)).is_silent(4101);
 }
 
 #[test]

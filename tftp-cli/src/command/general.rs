@@ -60,7 +60,9 @@ pub(crate) fn help(about: Option<&Spec>) -> String {
 }
 
 fn overview() -> String {
-    let lines = ALL.iter().map(|spec| format!("{:<42} {}", spec.usage, spec.summary));
+    // The usual way to type it; `help COMMAND` has the others.
+    let usage = |spec: &Spec| spec.usage.split("  or  ").next().unwrap_or_default();
+    let lines = ALL.iter().map(|spec| format!("{:<28} {}", usage(spec), spec.summary));
     let mut text = lines.collect::<Vec<_>>().join("\n");
     text.push_str("\n\nThe first letters of a command are enough; `help COMMAND` says more.");
     text

@@ -104,8 +104,10 @@ impl Shared {
             let ready = input.is_ready();
             // Under the lock: once it has ended for us, what comes is not ours.
             let state = self.state();
+            if state.end.is_some() {
+                return;
+            }
             match ready.and_then(|ready| ready.then(|| input.read(&mut buffer)).transpose()) {
-                _ if state.end.is_some() => return,
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(Some(0)) => return self.end(state, Ok(())),
@@ -263,19 +265,28 @@ mod input {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, sync::mpsc};
+    use std::{
+        io,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+            mpsc,
+        },
+    };
 
     use super::{Input, Stdin};
 
     /// A stream of the chunks that are sent, which ends when the sender is dropped.
     fn stream() -> (mpsc::Sender<&'static [u8]>, Stdin) {
         let (chunks, arrivals) = mpsc::channel::<&[u8]>();
-        (chunks, Stdin::read_from(Chunks { arrivals, next: b"" }).unwrap())
+        let input = Chunks { arrivals, next: b"", read: Arc::default() };
+        (chunks, Stdin::read_from(input).unwrap())
     }
 
     struct Chunks {
         arrivals: mpsc::Receiver<&'static [u8]>,
         next: &'static [u8],
+        read: Arc<AtomicBool>,
     }
 
     impl Input for Chunks {
@@ -285,6 +296,7 @@ mod tests {
         }
 
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.read.store(true, Ordering::SeqCst);
             buffer[..self.next.len()].copy_from_slice(self.next);
             Ok(self.next.len())
         }
@@ -339,12 +351,16 @@ mod tests {
 
     #[test]
     fn what_comes_after_it_was_dropped_is_left_for_others() {
-        let (chunks, stdin) = stream();
+        let (chunks, arrivals) = mpsc::channel::<&[u8]>();
+        let read = Arc::new(AtomicBool::new(false));
+        let input = Chunks { arrivals, next: b"", read: Arc::clone(&read) };
+        let stdin = Stdin::read_from(input).unwrap();
         let wait = stdin.wait_for_the_first();
         drop(stdin);
         wait();
-        // The reader goes with the next chunk, and no further.
+        // The reader goes when the next chunk is there, and does not read it.
         chunks.send(b"abc").unwrap();
         while chunks.send(b"").is_ok() {}
+        assert!(!read.load(Ordering::SeqCst));
     }
 }

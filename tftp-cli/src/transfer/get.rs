@@ -96,6 +96,12 @@ impl Session {
 /// The path of a file to write: in a folder, the file gets the last part of its remote name.
 fn in_folder(path: &Path, remote: &Remote) -> Result<PathBuf, Fault> {
     if !path.is_dir() {
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            let name = show::name(&remote.name);
+            let missing = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
+            let doing = format!("get {name} -> {}", show::os(path));
+            return Err(Fault::local(&doing, missing));
+        }
         return Ok(path.to_owned());
     }
     let name = local::last_part(&remote.name).ok_or_else(|| {

@@ -19,7 +19,9 @@ const SPINNER: &str = "{prefix} {spinner} {binary_bytes}, {binary_bytes_per_sec}
 /// A bar on standard error, or nothing where nobody would see it. It goes when it is dropped.
 pub(super) struct Bar {
     began: Instant,
-    bar: Option<ProgressBar>,
+    line: Option<ProgressBar>,
+    /// Held while there is a bar.
+    _keys: Option<keys::Unseen>,
 }
 
 impl Bar {
@@ -28,8 +30,9 @@ impl Bar {
         let seen = wanted && io::stderr().is_terminal();
         Self {
             began: Instant::now(),
+            _keys: seen.then(keys::Unseen::begin).flatten(),
             // Out of sight it is fed all the same, so that its rate is right when it appears.
-            bar: seen.then(|| {
+            line: seen.then(|| {
                 ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(name)
             }),
         }
@@ -37,7 +40,7 @@ impl Bar {
 
     /// Shows how far the transfer has come.
     pub(super) fn update(&mut self, progress: Progress) {
-        let Some(bar) = &self.bar else {
+        let Some(bar) = &self.line else {
             return;
         };
         bar.set_position(progress.bytes);
@@ -53,8 +56,53 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.line {
             bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(unix)]
+mod keys {
+    use std::io;
+
+    use rustix::{
+        process::getpgrp,
+        termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
+    };
+
+    /// Keeps the terminal from showing `^C` where it is typed, which would be in the bar, until it
+    /// is dropped.
+    pub(super) struct Unseen(Termios);
+
+    impl Unseen {
+        pub(super) fn begin() -> Option<Self> {
+            // A program in the background would be stopped for changing the terminal.
+            if tcgetpgrp(io::stdin()).ok()? != getpgrp() {
+                return None;
+            }
+            let before = tcgetattr(io::stdin()).ok()?;
+            let mut during = before.clone();
+            during.local_modes.remove(LocalModes::ECHOCTL);
+            tcsetattr(io::stdin(), OptionalActions::Now, &during).ok()?;
+            Some(Self(before))
+        }
+    }
+
+    impl Drop for Unseen {
+        fn drop(&mut self) {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod keys {
+    pub(super) struct Unseen;
+
+    impl Unseen {
+        pub(super) fn begin() -> Option<Self> {
+            None
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who may ask: rules by network, decided before anything else is done for a datagram.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
@@ -20,9 +20,48 @@ pub struct Access {
 impl Access {
     /// Whether somebody at `ip` may ask; an IPv4 address in its IPv6 form counts as IPv4.
     pub fn admits(&self, ip: IpAddr) -> bool {
+        match self.ruling(ip) {
+            Ruling::Unruled | Ruling::Allowed(_) => true,
+            Ruling::Denied(_) | Ruling::NotAllowed => false,
+        }
+    }
+
+    /// The same with the reason.
+    pub(crate) fn ruling(&self, ip: IpAddr) -> Ruling {
         let ip = ip.to_canonical();
-        let within = |networks: &[Network]| networks.iter().any(|network| network.contains(ip));
-        !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
+        let within =
+            |networks: &[Network]| networks.iter().copied().find(|network| network.contains(ip));
+        if let Some(network) = within(&self.deny) {
+            Ruling::Denied(network)
+        } else if let Some(network) = within(&self.allow) {
+            Ruling::Allowed(network)
+        } else if self.allow.is_empty() {
+            Ruling::Unruled
+        } else {
+            Ruling::NotAllowed
+        }
+    }
+}
+
+/// Why somebody may ask, or may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    /// No rule is about them, and none is needed.
+    Unruled,
+    Allowed(Network),
+    Denied(Network),
+    /// They are in none of the networks that may ask.
+    NotAllowed,
+}
+
+impl fmt::Display for Ruling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unruled => f.write_str("may ask: nobody says otherwise"),
+            Self::Allowed(network) => write!(f, "may ask: {network} is allowed"),
+            Self::Denied(network) => write!(f, "may not ask: {network} is denied"),
+            Self::NotAllowed => f.write_str("may not ask: in no network that is allowed"),
+        }
     }
 }
 
@@ -34,6 +73,12 @@ impl Network {
     /// Whether `ip` is in it.
     pub fn contains(&self, ip: IpAddr) -> bool {
         self.0.contains(&ip)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

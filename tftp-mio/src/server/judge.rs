@@ -35,6 +35,20 @@ impl Judge {
         wanted: &Wanted<'_>,
         receive_buffer: impl FnOnce() -> io::Result<usize>,
     ) -> Result<(Options, Content), Denied> {
+        let decided = self.open(request, wanted, receive_buffer)?;
+        let (asked, granted) = (request.options, decided.0);
+        if !asked.is_empty() {
+            wanted.note(format_args!("options asked for: {asked}; granted: {granted}"));
+        }
+        Ok(decided)
+    }
+
+    fn open(
+        &self,
+        request: &Request<'_>,
+        wanted: &Wanted<'_>,
+        receive_buffer: impl FnOnce() -> io::Result<usize>,
+    ) -> Result<(Options, Content), Denied> {
         let mut limits = self.limits;
         // Asked before anything is opened: a mail request names no file.
         limits.answer(request, None).map_err(denied)?;
@@ -67,25 +81,40 @@ impl Judge {
     }
 }
 
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// A transfer begins, with these options.
+    Granted(Options),
+    /// The client is answered with an ERROR.
+    Refused(Denied),
+    /// Nothing: the client is not one that may ask.
+    Dropped,
+}
+
 /// Decides one request as a server with this configuration would, and tells `listener` each step.
 ///
 /// No socket is opened and nothing is sent. What the request names is opened, or begun and dropped
 /// again, with the rights that this process has. The one thing left out is the state of a running
 /// server: how many transfers it has, and how much its sockets can take.
-///
-/// # Errors
-/// What the client would be answered with.
 pub fn explain(
     config: &Config,
     storage: Arc<dyn Storage>,
     client: IpAddr,
     request: &Request<'_>,
     listener: Listener<'_>,
-) -> Result<Options, Denied> {
+) -> Decision {
+    listener(format_args!("client {client} {}", config.access.ruling(client)));
+    if !config.access.admits(client) {
+        return Decision::Dropped;
+    }
     let wanted = Wanted { listener: Some(listener), ..Wanted::new(client, request) };
     let judge = Judge::new(storage, config.limits);
-    let (options, _) = judge.decide(request, &wanted, || Ok(usize::MAX))?;
-    Ok(options)
+    match judge.decide(request, &wanted, || Ok(usize::MAX)) {
+        Ok((options, _)) => Decision::Granted(options),
+        Err(denied) => Decision::Refused(denied),
+    }
 }
 
 /// Blocks of that size which a receive buffer of `bytes` holds, in the system's way of counting:

@@ -56,7 +56,7 @@ pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
 pub use histogram::Distribution;
-pub use judge::explain;
+pub use judge::{Decision, explain};
 use limits::Admission;
 pub use limits::Capacity;
 use listeners::Listeners;

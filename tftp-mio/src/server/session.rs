@@ -43,6 +43,8 @@ pub(crate) struct About {
     /// The client asked for the size: if it then refuses, that is all it wanted.
     pub(crate) asked_size: bool,
     pub(crate) began: Instant,
+    /// When the peer first answered; before that, the same.
+    pub(crate) proved_at: Instant,
     /// What the peer's ERROR said.
     pub(crate) peer_error: Option<(ErrorCode, Box<[u8]>)>,
     /// The request, to know it when it comes again.
@@ -63,6 +65,7 @@ impl About {
             mode: request.mode,
             asked_size: request.options.transfer_size().is_some(),
             began: now,
+            proved_at: now,
             peer_error: None,
             fingerprint,
         }

@@ -30,8 +30,9 @@ use crate::{
     transfer::{Outbox, Pumped, Transfer},
 };
 
-/// A request that comes again this soon is the same one, sent twice or doubled on the way, even if
-/// its transfer has begun meanwhile. Later it is from a client that begins anew.
+/// A request that comes again so soon after the answer to the first was acknowledged is the same one:
+/// doubled on the way, or sent again when the answer was late. Later it is from a client that begins
+/// anew.
 const DUPLICATE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Sessions {
@@ -106,7 +107,7 @@ impl Sessions {
         match (session.transfer.is_proved(), same) {
             (false, true) => Known::Same(key),
             (false, false) => Known::Unanswered(key),
-            (true, true) if now < session.about.began + DUPLICATE => Known::Begun,
+            (true, true) if now < session.about.proved_at + DUPLICATE => Known::Begun,
             (true, _) => Known::No,
         }
     }
@@ -451,6 +452,7 @@ impl Sessions {
             self.giving_way.lingers(session.serial, key);
             self.reporter.transfer_ended(now, session);
         } else if session.transfer.is_proved() && session.place.proved() {
+            session.about.proved_at = now;
             self.giving_way.proved(session.serial);
         }
         match timeout {

@@ -105,14 +105,15 @@ impl Folder {
     fn open_anywhere(&self, wanted: &Wanted<'_>, path: &Path) -> Result<RegularFile, Denied> {
         let lookup = Lookup::new(&self.root, &self.names, wanted);
         for base in lookup.bases(path) {
-            let exact = self.open_one(&lookup, wanted, &base.join(path));
-            let found = match exact {
-                Err(refusal) if refusal == NOT_FOUND && self.names.ignore_case => {
-                    let path = lookup.as_spelled(&base, path).map_err(|error| denied(&error))?;
-                    self.open_one(&lookup, wanted, &path)
+            let exact = base.join(path);
+            let mut found = self.open_one(&lookup, wanted, &exact);
+            if self.names.ignore_case && found.as_ref().is_err_and(|refusal| *refusal == NOT_FOUND)
+            {
+                let spelled = lookup.as_spelled(&base, path).map_err(|error| denied(&error))?;
+                if spelled != exact {
+                    found = self.open_one(&lookup, wanted, &spelled);
                 }
-                found => found,
-            };
+            }
             match found {
                 Err(refusal) if refusal == NOT_FOUND => {}
                 found => return found,

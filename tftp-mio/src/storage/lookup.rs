@@ -99,7 +99,8 @@ impl<'a> Lookup<'a> {
             }
             let is_last = steps.as_path().as_os_str().is_empty();
             let Some(found) = self.find(&spelled, step, is_last, &mut left)? else {
-                return Ok(exact.join(steps.as_path()));
+                let rest = steps.as_path();
+                return Ok(if is_last { exact } else { exact.join(rest) });
             };
             spelled.push(found);
         }

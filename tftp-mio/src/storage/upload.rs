@@ -110,14 +110,14 @@ impl Sink for Upload {
 }
 
 #[cfg(unix)]
-fn permit(file: &File, mode: u32) -> io::Result<()> {
+pub(super) fn permit(file: &File, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(PermissionsExt::from_mode(mode))
 }
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
-fn permit(_: &File, _: u32) -> io::Result<()> {
+pub(super) fn permit(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 

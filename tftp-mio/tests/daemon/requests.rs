@@ -244,6 +244,26 @@ fn a_request_that_comes_again_during_its_transfer_is_no_second_transfer() {
     assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
 }
 
+/// A client that hears nothing for a second asks again, just when the answer comes at last.
+#[test]
+fn a_request_that_crosses_a_late_answer_is_no_second_transfer() {
+    let server = server();
+    let mut peer = Peer::of(&server);
+    let request = wrq("new", &[("timeout", "5")]);
+    peer.ask(&request);
+    peer.expect_next(oack(&[("timeout", "5")]));
+    assert_eq!(peer.receive_within(Duration::from_millis(1200)), None);
+    peer.send(data(1, [7; 512]));
+    peer.expect_next(ack(1));
+    peer.send_to(&request, server.address());
+    Peer::of(&server).expect_nothing();
+    peer.send(data(2, "end"));
+    peer.expect_next(ack(2));
+    peer.expect_nothing();
+    let log = server.stop();
+    assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+}
+
 /// A boot ROM that was switched off and on again uses the same port for the same request.
 #[test]
 fn a_client_that_begins_anew_after_a_while_is_served_anew() {
@@ -320,6 +340,7 @@ fn one_file_goes_to_three_ports_of_a_host_at_once() {
         peer.expect(data(2, tail));
         peer.send(ack(2));
     }
+    server.log_lines(3, |line| line.contains("outcome=\"completed\""));
     server.stop();
 }
 

@@ -9,7 +9,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::server::{Server, command, run_to_its_end as run};
+use crate::{
+    ending::run_to_its_end as run,
+    server::{Server, command},
+};
 
 /// Runs a `tftpd` with just these arguments that is expected to end by itself.
 fn tftpd(arguments: &[&str]) -> (i32, String) {

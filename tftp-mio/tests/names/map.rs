@@ -1,10 +1,10 @@
 //! `--map`, before a folder.
 
-use std::{cell::RefCell, fs, sync::Arc};
+use std::{cell::RefCell, fs};
 
 use tempfile::TempDir;
 use tftp_core::{Mode, Operation};
-use tftp_mio::storage::{Denied, Map, Mapped, Names, SharedMap, Wanted};
+use tftp_mio::storage::{Denied, Map, Mapped, Names, Wanted};
 
 use crate::asking::{CLIENT, code, folder, read, tree, wanted, write};
 
@@ -91,7 +91,7 @@ fn the_byte_of_old_boot_roms_hides_nothing_from_a_rule() {
 
 fn mapped(map: Map, root: &std::path::Path) -> Mapped {
     let folder = folder(root, Names::default());
-    Mapped::new(Arc::new(SharedMap::new(map)), Box::new(folder))
+    Mapped::new(map, Box::new(folder))
 }
 
 #[test]
@@ -185,16 +185,6 @@ fn mail_is_mapped_only_by_rules_that_say_so() {
     assert_eq!(map.apply(&mail(b"root@host")), Ok(vec![b"admin".to_vec()]));
     assert_eq!(map.apply(&mail(b"tom")), Ok(vec![b"tom".to_vec()]));
     assert_eq!(map.apply(&wanted(Operation::Write, CLIENT, b"root")), Ok(vec![b"r0ot".to_vec()]));
-}
-
-#[test]
-fn a_map_is_replaced_while_it_is_in_use() {
-    let root = tree(&["old", "new"]);
-    let shared = Arc::new(SharedMap::new(map("[[rule]]\nmatch = 'x'\nalias = 'old'")));
-    let storage = Mapped::new(Arc::clone(&shared), Box::new(folder(root.path(), Names::default())));
-    assert_eq!(read(&storage, CLIENT, "x").as_deref(), Ok("old"));
-    shared.replace(map("[[rule]]\nmatch = 'x'\nalias = 'new'"));
-    assert_eq!(read(&storage, CLIENT, "x").as_deref(), Ok("new"));
 }
 
 #[test]

@@ -92,6 +92,15 @@ impl Server {
         found.unwrap_or_else(|| panic!("no line with {text:?} in the log:\n{}", self.log.text()))
     }
 
+    /// Waits until the log has so many lines that fit.
+    #[track_caller]
+    pub(crate) fn log_lines(&self, count: usize, fits: impl Fn(&str) -> bool) {
+        let enough = self.log.wait_until(|lines| {
+            (lines.iter().filter(|line| fits(line)).count() >= count).then_some(())
+        });
+        assert!(enough.is_some(), "not {count} such lines in the log:\n{}", self.log.text());
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -143,21 +152,6 @@ impl Drop for Server {
     }
 }
 
-/// Runs a program that is expected to end by itself, and soon: its exit status, and what it wrote.
-#[track_caller]
-pub(crate) fn run_to_its_end(command: &mut Command) -> (i32, String) {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
-    let in_time = child.wait_timeout(PATIENCE).expect("waiting for a child").is_some();
-    if !in_time {
-        child.kill().expect("a child to end");
-    }
-    let output = child.wait_with_output().expect("what it wrote");
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
-    assert!(in_time, "{command:?} does not end by itself: {said}");
-    (output.status.code().expect("an end by itself"), said)
-}
-
 /// The command line of a `tftpd` that a test can run: what is missing is the folder.
 pub(crate) fn command<I: AsRef<OsStr>>(options: impl IntoIterator<Item = I>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tftpd"));
@@ -199,11 +193,16 @@ impl Log {
 
     /// The first line that fits; `None` when none came in time, or can come any more.
     fn wait_for(&self, fits: impl Fn(&str) -> bool) -> Option<String> {
+        self.wait_until(|lines| lines.iter().find(|line| fits(line)).cloned())
+    }
+
+    /// What `find` finds in the lines once it does.
+    fn wait_until<T>(&self, find: impl Fn(&[String]) -> Option<T>) -> Option<T> {
         let give_up = Instant::now() + PATIENCE;
         let mut said = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(line) = said.lines.iter().find(|line| fits(line)) {
-                return Some(line.clone());
+            if let Some(found) = find(&said.lines) {
+                return Some(found);
             }
             let left = give_up.saturating_duration_since(Instant::now());
             if said.ended || left.is_zero() {

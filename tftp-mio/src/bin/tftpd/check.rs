@@ -1,9 +1,79 @@
-//! `--check`: says what would run, and binds nothing.
+//! `--check`: says what would run, or what would be decided of one request, and binds nothing.
 
-use crate::{options::Settings, prepared::Prepared};
+mod question;
+
+use std::{ffi::OsString, process::ExitCode, sync::Arc};
+
+use tftp_core::{Operation, Packet, Request};
+use tftp_mio::server::{self, Decision};
+
+use crate::{
+    fault::{Fault, STOPPED},
+    options::Settings,
+    prepared::Prepared,
+};
+use question::Question;
+
+/// The request would not be granted.
+const REFUSED: u8 = 1;
 
 /// Writes it to standard output, as a configuration file that says the same.
 pub(crate) fn tell(settings: &Settings, prepared: &Prepared) {
     println!("# {}", prepared.says(&prepared.config.listen));
     print!("{settings}");
+}
+
+/// Writes to standard output how one request would be decided, step by step. `asked` is the
+/// client's address, and the request as people write it.
+///
+/// # Errors
+/// When the question makes no sense.
+pub(crate) fn explain(prepared: &Prepared, asked: &[OsString]) -> Result<ExitCode, Fault> {
+    let question = Question::parse(asked).map_err(Fault::Question)?;
+    let request = match Packet::parse(&question.datagram) {
+        Ok(Packet::Request(request)) => request,
+        // What is wrong with a packet is told as the server tells it.
+        Ok(_) => return Err(Fault::Question("the question is no request".into())),
+        Err(malformed) => {
+            println!("refused: ERROR 4 \"{malformed}\"");
+            return Ok(ExitCode::from(REFUSED));
+        }
+    };
+    let Request { operation, filename, mode, .. } = request;
+    let verb = match operation {
+        Operation::Read => "RRQ",
+        Operation::Write => "WRQ",
+    };
+    println!("{verb} \"{}\" {mode} by {}", filename.escape_ascii(), question.client);
+    for (kind, text) in &question.options {
+        match kind {
+            None => println!("  option {text}: not known, as if it were not there"),
+            Some(kind) if !request.options.iter().any(|(asked, _)| asked == *kind) => {
+                println!("  option {text}: no value for it, as if it were not there");
+            }
+            Some(_) => {}
+        }
+    }
+    let storage = Arc::clone(&prepared.storage);
+    let decision = server::explain(&prepared.config, storage, question.client, &request, &|step| {
+        println!("  {step}");
+    });
+    Ok(ExitCode::from(match decision {
+        Decision::Granted(options) if options.is_empty() => {
+            println!("granted, without options");
+            STOPPED
+        }
+        Decision::Granted(options) => {
+            println!("granted: {options}");
+            STOPPED
+        }
+        Decision::Refused(denied) => {
+            println!("refused: ERROR {} \"{denied}\"", denied.code.0);
+            REFUSED
+        }
+        Decision::Dropped => {
+            println!("dropped without an answer");
+            REFUSED
+        }
+    }))
 }

@@ -112,7 +112,7 @@ impl Control {
 
     fn try_reload(&mut self) -> Result<(), Fault> {
         let next = self.line.read()?;
-        let prepared = Prepared::with_root(&next, &self.started.options.files.root)?;
+        let prepared = Prepared::with_folders(&next, &self.started.options.files)?;
         self.log.reload(&next.options.log)?;
         self.reloader.reload(&prepared.config, prepared.storage);
         let later = self.started.changed_later(&next);

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use tftp_mio::server::BindError;
+use tftp_mio::{server::BindError, storage::MapFaults};
 
 use crate::{confine::CannotConfine, log::NoLog, options::Misuse, pid_file::NoPidFile};
 
@@ -24,6 +24,12 @@ pub(crate) enum Fault {
     Misuse(#[from] Misuse),
     #[error("cannot serve {path}: {error}")]
     Root { path: PathBuf, error: io::Error },
+    #[error("cannot deliver mail into {path}: {error}")]
+    Mail { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Map(#[from] MapFaults),
+    #[error("{0}")]
+    Question(String),
     #[error(transparent)]
     LogFile(#[from] NoLog),
     #[error("cannot write the pid file {path}: {error}")]
@@ -48,6 +54,10 @@ impl Fault {
         move |error| Self::Root { path: path.into(), error }
     }
 
+    pub(crate) fn mail(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Mail { path: path.into(), error }
+    }
+
     /// Says it on standard error, and returns the status that the process ends with.
     pub(crate) fn tell(&self) -> ExitCode {
         match self {
@@ -55,10 +65,15 @@ impl Fault {
             Self::Misuse(Misuse::CommandLine(error)) => error.exit(),
             // Each line begins with the place.
             Self::Misuse(Misuse::File(faults)) => eprintln!("{faults}"),
+            Self::Map(faults) => eprintln!("{faults}"),
             _ => eprintln!("tftpd: {self}"),
         }
         ExitCode::from(match self {
-            Self::Misuse(_) | Self::Root { .. } => USAGE,
+            Self::Misuse(_)
+            | Self::Root { .. }
+            | Self::Mail { .. }
+            | Self::Map(_)
+            | Self::Question(_) => USAGE,
             Self::Confine(error) if error.is_misuse() => USAGE,
             _ => FAILED,
         })

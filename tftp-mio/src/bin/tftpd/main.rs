@@ -40,6 +40,9 @@ fn run() -> Result<ExitCode, Fault> {
     if service.check {
         let prepared = Prepared::new(&settings)?;
         prepared.confinement(&settings.options)?;
+        if let Some(asked) = &service.asked {
+            return check::explain(&prepared, asked);
+        }
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
@@ -80,7 +83,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()?;
 
     let start = prepared.says(server.local_addrs());
-    let confined = confinement.apply(*prepared.config.ports.start())?;
+    let confined = confinement.apply(&prepared.config)?;
     let start = format!("{start}; {confined}");
     if let Some(sweep) = prepared.sweep {
         sweep::start(sweep);

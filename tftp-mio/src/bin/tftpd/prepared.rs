@@ -8,13 +8,13 @@ use std::{
 
 use tftp_mio::{
     server::Config,
-    storage::{Folder, Storage, Sweep, WritePolicy},
+    storage::{Folder, Mail, Map, Mapped, Storage, Sweep, WritePolicy},
 };
 
 use crate::{
     confine::{Confinement, Needs},
     fault::Fault,
-    options::{Options, Settings},
+    options::{Files, Options, Settings},
 };
 
 /// What will be served, and how.
@@ -31,28 +31,35 @@ impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
-        Self::with_root(settings, &settings.options.files.root)
+        Self::with_folders(settings, &settings.options.files)
     }
 
-    /// The same with another folder: a running server keeps the one that it has begun with.
+    /// The same with the folders of other options: a running server keeps those that it has begun
+    /// with.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
-    pub(crate) fn with_root(settings: &Settings, root: &Path) -> Result<Self, Fault> {
+    pub(crate) fn with_folders(settings: &Settings, folders: &Files) -> Result<Self, Fault> {
         let files = &settings.options.files;
-        let root = root.canonicalize().map_err(Fault::root(root))?;
+        let root = folders.root.canonicalize().map_err(Fault::root(&folders.root))?;
         let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
         let sweep = match files.write_policy() {
             WritePolicy::Never => None,
             WritePolicy::Create | WritePolicy::Overwrite => Some(folder.sweep()),
         };
-        Ok(Self {
-            root,
-            uploads: files.write_policy(),
-            config: settings.options.config(),
-            storage: Arc::new(folder),
-            sweep: sweep.transpose().map_err(Fault::system("cannot search for left-overs"))?,
-        })
+        let sweep = sweep.transpose().map_err(Fault::system("cannot search for left-overs"))?;
+        let mut storage: Box<dyn Storage> = Box::new(folder.with_names(files.names()));
+        if let Some(folder) = &folders.mail {
+            let mail = Mail::open(folder, files.uploads(), storage);
+            storage = Box::new(mail.map_err(Fault::mail(folder))?);
+        }
+        if let Some(path) = &files.map {
+            storage = Box::new(Mapped::new(Map::load(path, files.ignore_case)?, storage));
+        }
+        let mut config = settings.options.config();
+        config.limits.mail = folders.mail.is_some();
+        let storage = Arc::from(storage);
+        Ok(Self { root, uploads: files.write_policy(), config, storage, sweep })
     }
 
     /// What the process will be confined to.
@@ -71,13 +78,15 @@ impl Prepared {
             let file = file.map(std::path::absolute).transpose()?;
             Ok(file.as_deref().and_then(Path::parent).into_iter().map(Into::into).collect())
         };
+        let (files, service) = (&options.files, &options.service);
         Ok(Needs {
             root: self.root.clone(),
             // A reload of the configuration may take uploads where there were none.
-            uploads: self.uploads != WritePolicy::Never || options.service.config.is_some(),
-            read: folder_of(options.service.config.as_ref())?,
+            uploads: self.uploads != WritePolicy::Never || service.config.is_some(),
+            mail: files.mail.iter().cloned().collect(),
+            read: [folder_of(service.config.as_ref())?, folder_of(files.map.as_ref())?].concat(),
             append: folder_of(options.log.file.as_ref())?,
-            remove: folder_of(options.service.pid_file.as_ref())?,
+            remove: folder_of(service.pid_file.as_ref())?,
         })
     }
 

@@ -7,11 +7,7 @@ mod pattern;
 mod rule;
 mod template;
 
-use std::{
-    fs, io,
-    path::Path,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{fs, io, path::Path};
 
 use tftp_core::{ErrorCode, Mode};
 
@@ -280,37 +276,15 @@ fn refusal(text: Option<Vec<u8>>) -> Denied {
     Denied { code: ErrorCode::ACCESS_VIOLATION, text: text.into() }
 }
 
-/// A map in use, which can be replaced at any time. Requests that are being decided on are finished
-/// with the old one, and transfers do not know of either.
-#[derive(Debug)]
-pub struct SharedMap(RwLock<Arc<Map>>);
-
-impl SharedMap {
-    /// Begins with this map.
-    pub fn new(map: Map) -> Self {
-        Self(RwLock::new(Arc::new(map)))
-    }
-
-    /// Uses another map from the next request on.
-    pub fn replace(&self, map: Map) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
-    }
-
-    /// The map that is in use.
-    pub fn current(&self) -> Arc<Map> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// A storage behind a map: rules first, then the storage under the names that they give.
 pub struct Mapped {
-    map: Arc<SharedMap>,
+    map: Map,
     storage: Box<dyn Storage>,
 }
 
 impl Mapped {
     /// Puts `map` before `storage`.
-    pub fn new(map: Arc<SharedMap>, storage: Box<dyn Storage>) -> Self {
+    pub fn new(map: Map, storage: Box<dyn Storage>) -> Self {
         Self { map, storage }
     }
 }
@@ -318,7 +292,7 @@ impl Mapped {
 impl Storage for Mapped {
     fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
         let mut result = Err(NOT_FOUND);
-        for name in self.map.current().apply(wanted)? {
+        for name in self.map.apply(wanted)? {
             result = self.storage.open(&Wanted { name: &name, ..*wanted });
             match &result {
                 Err(denied) if denied.code == ErrorCode::FILE_NOT_FOUND => {}
@@ -329,8 +303,7 @@ impl Storage for Mapped {
     }
 
     fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
-        let names = self.map.current().apply(wanted)?;
-        let name = names.into_iter().next().unwrap_or_default();
+        let name = self.map.apply(wanted)?.into_iter().next().unwrap_or_default();
         self.storage.create(&Wanted { name: &name, ..*wanted })
     }
 }

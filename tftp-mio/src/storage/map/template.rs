@@ -118,22 +118,25 @@ fn blank_parts(
             return Err(format!("`{{{blank}}}`: use {{{what}:upper}} or {{{what}:lower}}"));
         }
     };
-    let part = match what {
-        "ip" => Part::Client(ip),
-        "ip_hex" => Part::Client(Spelling::Hex),
-        "mac" => {
+    // A group may have any name, also one that means something else without it.
+    let part = match (pattern.and_then(|pattern| pattern.group(what)), what) {
+        (Some(number), _) => Part::Group(number),
+        (None, "ip") => Part::Client(ip),
+        (None, "ip_hex") => Part::Client(Spelling::Hex),
+        (None, "mac") => {
             return Err("a request does not carry the client's MAC address; where its name does, \
                         as PXELINUX's do, take it from there with a group of `match`"
                 .into());
         }
-        _ => Part::Group(group(what, pattern)?),
+        (None, _) => Part::Group(numbered(what, pattern)?),
     };
     let start = case.map(Part::Case);
     let end = case.map(|_| Part::Case(Case::AsIs));
     Ok(start.into_iter().chain([part]).chain(end))
 }
 
-fn group(what: &str, pattern: Option<&Pattern>) -> Result<usize, String> {
+/// The group that is asked for by its number.
+fn numbered(what: &str, pattern: Option<&Pattern>) -> Result<usize, String> {
     let Some(pattern) = pattern else {
         return Err(format!("there is no `{{{what}}}` without `match`; there are ip and ip_hex"));
     };
@@ -143,13 +146,11 @@ fn group(what: &str, pattern: Option<&Pattern>) -> Result<usize, String> {
             "there is no group {{{what}}}: `match` has {} in parentheses, and {{0}} is all of it",
             pattern.groups() - 1
         )),
-        Err(_) => pattern.group(what).ok_or_else(|| {
-            format!(
-                "there is no `{{{what}}}`: there are {{0}}, {{1}} and so on for the groups of \
-                 `match`, the names of groups such as (?<{}>...), ip and ip_hex",
-                if what.is_empty() { "name" } else { what }
-            )
-        }),
+        Err(_) => Err(format!(
+            "there is no `{{{what}}}`: there are {{0}}, {{1}} and so on for the groups of `match`, \
+             the names of groups such as (?<{}>...), ip and ip_hex",
+            if what.is_empty() { "name" } else { what }
+        )),
     }
 }
 

@@ -25,6 +25,8 @@ use identity::Sandbox;
 #[cfg(target_os = "linux")]
 use sandbox::Sandbox;
 
+use tftp_mio::server::Config;
+
 use crate::options;
 
 /// The folders that the process needs, each with all beneath it.
@@ -34,7 +36,9 @@ pub(crate) struct Needs {
     pub(crate) root: PathBuf,
     /// Uploads are taken there.
     pub(crate) uploads: bool,
-    /// Others, where files are only read: a configuration.
+    /// Others, with Maildirs that are delivered into.
+    pub(crate) mail: Vec<PathBuf>,
+    /// Others, where files are only read: a configuration, a map.
     pub(crate) read: Vec<PathBuf>,
     /// Where a file is opened anew, or created, to append to it: a log that was rotated.
     pub(crate) append: Vec<PathBuf>,
@@ -120,12 +124,12 @@ impl Confinement {
     }
 
     /// Gives the rights up: those of this thread, and of those that it will start. What is left
-    /// must do for transfer ports from `port` on.
+    /// must do for the transfer ports of `config`.
     ///
     /// # Errors
     /// When the system refuses a part. End the process then, for it has more rights than its
     /// operator thinks.
-    pub(crate) fn apply(self, port: u16) -> Result<Confined, CannotConfine> {
+    pub(crate) fn apply(self, config: &Config) -> Result<Confined, CannotConfine> {
         let given_up = self.identity.is_some();
         let whom = match self.identity {
             Some(identity) => {
@@ -139,7 +143,8 @@ impl Confinement {
             None => "no sandbox".into(),
             Some(sandbox) => sandbox.enter()?,
         };
-        if given_up && !can_bind(port) {
+        let port = *config.ports.start();
+        if given_up && !config.single_port && !can_bind(port) {
             return Err(CannotConfine::Ports(port));
         }
         Ok(Confined { whom, is_root: identity::is_root(), no_new_privileges, sandbox })

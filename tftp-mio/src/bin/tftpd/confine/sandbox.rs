@@ -69,7 +69,14 @@ fn rights(needs: &Needs) -> impl Iterator<Item = (&Path, BitFlags<AccessFs>)> {
     let append = make_bitflags!(AccessFs::{WriteFile | MakeReg});
     let remove = make_bitflags!(AccessFs::{RemoveFile});
     let served = if needs.uploads { read | append | remove } else { read };
-    let each = [(&needs.read, read), (&needs.append, append), (&needs.remove, remove)];
+    // A message moves from one folder to another.
+    let deliver = read | append | remove | make_bitflags!(AccessFs::{Refer});
+    let each = [
+        (&needs.mail, deliver),
+        (&needs.read, read),
+        (&needs.append, append),
+        (&needs.remove, remove),
+    ];
     let others = each
         .into_iter()
         .flat_map(|(folders, rights)| folders.iter().map(move |folder| (&**folder, rights)));

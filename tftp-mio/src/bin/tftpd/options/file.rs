@@ -17,7 +17,7 @@ use toml::{
 };
 
 /// Options about the file itself, or about what to do instead of serving.
-const COMMAND_LINE_ONLY: [&str; 2] = ["config", "check"];
+const COMMAND_LINE_ONLY: [&str; 3] = ["config", "check", "as"];
 
 /// One key of the file.
 #[derive(Debug)]

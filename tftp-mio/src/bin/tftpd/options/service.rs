@@ -1,6 +1,6 @@
 //! How the process starts, runs and ends.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tftp_mio::server::Config;
 
@@ -16,6 +16,11 @@ pub(crate) struct Service {
     /// Read everything, bind nothing, and say what would run
     #[arg(long)]
     pub(crate) check: bool,
+
+    /// With --check: say step by step how this request of that client would be decided, such as
+    /// --as 192.0.2.7 'RRQ pxelinux.0 octet blksize=1428'; the exit status tells the outcome
+    #[arg(long = "as", num_args = 2, value_names = ["IP", "REQUEST"], requires = "check")]
+    pub(crate) asked: Option<Vec<OsString>>,
 
     /// Detach once the sockets are bound; the exit status tells whether that worked
     #[arg(long)]

@@ -10,8 +10,11 @@ use super::Options;
 const RELOADED: &[&str] = &[
     "allow",
     "broadcast",
+    "client-root",
     "deny",
     "grace",
+    "ignore-case",
+    "map",
     "max-blksize",
     "max-half-open",
     "max-transfers",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use tftp_mio::storage::{Uploads, WritePolicy};
+use tftp_mio::storage::{ClientFolders, Names, Uploads, WritePolicy};
 
 use super::value;
 
@@ -30,6 +30,27 @@ pub(crate) struct Files {
     /// What uploads leave free on the disk
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = value::size)]
     min_free: u64,
+
+    // As a doc comment it would want backticks, which a terminal shows.
+    #[arg(
+        help = "A folder beneath the root for each client, with {ip} or {ip_hex} in it, such as \
+                clients/{ip}. Where a client has one, names are looked for there first, and uploads \
+                go there"
+    )]
+    #[arg(long, value_name = "PATTERN")]
+    client_root: Option<ClientFolders>,
+
+    /// Rules that rewrite or refuse names: FILE.toml, or any other name for rules of tftp-hpa
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: Option<PathBuf>,
+
+    /// Where a name does not exist as it was asked for, take one in another case
+    #[arg(long)]
+    pub(crate) ignore_case: bool,
+
+    /// Accept mail: a message to USER is delivered into the Maildir DIR/USER, where that exists
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mail: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -46,6 +67,10 @@ impl Files {
             Write::Create => WritePolicy::Create,
             Write::Overwrite => WritePolicy::Overwrite,
         }
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        Names { client_folders: self.client_root.clone(), ignore_case: self.ignore_case }
     }
 
     pub(crate) fn uploads(&self) -> Uploads {

@@ -7,7 +7,7 @@ use tftp_core::{
     Status, Timing, Transmit, Verdict,
 };
 
-use crate::script::{PEER, STRANGER, Script, oack};
+use super::script::{PEER, STRANGER, Script, oack};
 
 /// The opcode of what an abort sends; it is not counted as an attempt.
 const ERROR: u8 = 5;
@@ -70,7 +70,7 @@ impl Driver {
             6 => self.handle_data(i64::from(script.byte() % 4), usize::from(script.byte() % 64)),
             7 => self.handle(PEER, &oack(&self.options)),
             8 => {
-                let from = if script.byte() % 2 == 0 { PEER } else { STRANGER };
+                let from = if script.byte().is_multiple_of(2) { PEER } else { STRANGER };
                 let most = script.byte().into();
                 self.handle(from, script.bytes(most));
             }
@@ -98,13 +98,14 @@ impl Driver {
         let before = self.receiver.clone();
         match self.receiver.handle_datagram(self.now, from, datagram) {
             Received::Data(chunk) => self.write(chunk),
-            Received::Other(Verdict::Accepted) => {}
             Received::Other(Verdict::PeerError { .. }) => {
                 assert_eq!(self.receiver.poll_timeout(), None);
             }
             Received::Other(Verdict::Stray) => assert_eq!(from, STRANGER),
-            // These may draw an answer.
-            Received::Other(Verdict::Ignored(Ignored::Duplicate | Ignored::OutOfOrder)) => {}
+            // What is ignored for these reasons may draw an answer all the same.
+            Received::Other(
+                Verdict::Accepted | Verdict::Ignored(Ignored::Duplicate | Ignored::OutOfOrder),
+            ) => {}
             Received::Other(Verdict::Ignored(why)) => {
                 assert_eq!(self.receiver, before, "ignored as {why:?}, yet something changed");
             }

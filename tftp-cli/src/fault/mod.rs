@@ -1,8 +1,10 @@
 //! What went wrong, in one line: what happened, what the server said, what to try next.
 
+mod advice;
+
 use std::io;
 
-use tftp_core::{ErrorCode, Mode};
+use tftp_core::Mode;
 use tftp_mio::client::TransferError;
 
 use crate::{exit::Status, interrupt::End};
@@ -22,7 +24,7 @@ pub(crate) enum Fault {
         why: String,
     },
     /// A transfer was tried and failed.
-    #[error("{doing}: {}", explain(*mode, error))]
+    #[error("{doing}: {}", advice::explain(*mode, error))]
     Transfer {
         /// The transfer, such as `get boot/x.efi`.
         doing: String,
@@ -40,7 +42,7 @@ pub(crate) enum Fault {
         all: usize,
     },
     /// A local file or folder could not be used; nothing was sent.
-    #[error("{doing}: {error}")]
+    #[error("{doing}: {}", advice::local(error))]
     Local {
         /// What was tried, with the name, such as `put a.bin`.
         doing: String,
@@ -48,7 +50,7 @@ pub(crate) enum Fault {
         error: io::Error,
     },
     /// The system did not give what the program needs to run at all.
-    #[error("{doing}: {error}")]
+    #[error("{doing}: {}", advice::of_the_system(error))]
     System {
         /// What was tried.
         doing: &'static str,
@@ -111,89 +113,6 @@ impl Fault {
     pub(crate) fn local(doing: &str, error: io::Error) -> Self {
         Self::Local { doing: doing.to_owned(), error }
     }
-}
-
-/// Bytes of a server's words that are shown; an ERROR may bring a hundred times as many.
-const MOST_WORDS: usize = 512;
-
-fn explain(mode: Mode, error: &TransferError) -> String {
-    match error {
-        TransferError::Server { code, message } => {
-            let said = quote(message);
-            let number = code.0;
-            let next = after_refusal(*code, mode, message);
-            format!("the server refused: {code} (code {number}){said}{next}")
-        }
-        TransferError::NoAnswer => "no answer; check host and port, and whether a firewall drops \
-             UDP to it or the answer, which comes from another port"
-            .to_owned(),
-        TransferError::TimedOut => "the server answered at first and then fell silent; \
-             a smaller blksize or windowsize may get through"
-            .to_owned(),
-        TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
-        TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
-            "network: nothing listens there; check host and port".to_owned()
-        }
-        TransferError::Socket(cause) => format!("{error}{}", without_socket(cause)),
-        TransferError::MailRead => format!("{error}; choose octet or netascii"),
-        TransferError::Cancelled => "interrupted".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// What the server said, if anything: escaped, and cut off where it goes on and on.
-fn quote(message: &[u8]) -> String {
-    match message.get(..MOST_WORDS) {
-        _ if message.is_empty() => String::new(),
-        Some(begin) if message.len() > MOST_WORDS => format!(": \"{}\"...", begin.escape_ascii()),
-        _ => format!(": \"{}\"", message.escape_ascii()),
-    }
-}
-
-/// What to try next after an ERROR of that code with those words.
-fn after_refusal(code: ErrorCode, mode: Mode, message: &[u8]) -> &'static str {
-    match code {
-        ErrorCode::FILE_NOT_FOUND => "; check the name, upper and lower case too",
-        ErrorCode::ACCESS_VIOLATION if names_no_file(message) => {
-            "; a folder or a device cannot be transferred"
-        }
-        ErrorCode::ACCESS_VIOLATION => {
-            "; the server must allow this file to be read, or uploads to be written"
-        }
-        ErrorCode::FILE_EXISTS => "; choose another name on the server",
-        ErrorCode::ILLEGAL_OPERATION if mode == Mode::Mail => {
-            "; the server may not take mail: `mode octet` stores a file instead"
-        }
-        ErrorCode::ILLEGAL_OPERATION | ErrorCode::OPTIONS_REFUSED => {
-            "; try `options off` (--no-options)"
-        }
-        _ => "",
-    }
-}
-
-/// Whether the server says that the name is that of a folder or a device, as `tftpd` puts it.
-fn names_no_file(message: &[u8]) -> bool {
-    message.to_ascii_lowercase().windows(NO_FILE.len()).any(|part| part == NO_FILE)
-}
-
-const NO_FILE: &[u8] = b"not a regular file";
-
-/// What to try next when the system gave no socket.
-fn without_socket(cause: &io::Error) -> &'static str {
-    if cause.kind() == io::ErrorKind::AddrInUse {
-        return "; choose other local ports with -R FIRST-LAST";
-    }
-    if cause.kind() == io::ErrorKind::PermissionDenied {
-        return "; local ports below 1024 are for administrators, so choose others with -R FIRST-LAST";
-    }
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        if matches!(Errno::from_io_error(cause), Some(Errno::MFILE | Errno::NFILE)) {
-            return "; raise the limit of open files (ulimit -n)";
-        }
-    }
-    ""
 }
 
 #[cfg(test)]

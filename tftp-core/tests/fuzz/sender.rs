@@ -7,7 +7,7 @@ use tftp_core::{
     Verdict,
 };
 
-use crate::script::{PEER, STRANGER, Script, oack};
+use super::script::{PEER, STRANGER, Script, oack};
 
 /// The opcode of what an abort sends; it is not counted as an attempt.
 const ERROR: u8 = 5;
@@ -81,7 +81,7 @@ impl Driver {
             }
             6 => self.handle(PEER, &oack(&self.options)),
             7 => {
-                let from = if script.byte() % 2 == 0 { PEER } else { STRANGER };
+                let from = if script.byte().is_multiple_of(2) { PEER } else { STRANGER };
                 let most = script.byte().into();
                 self.handle(from, script.bytes(most));
             }

@@ -11,7 +11,7 @@ use tftp_core::{
     Timing, Transmit, Verdict,
 };
 
-use crate::script::{PEER as CLIENT, Script};
+use super::script::{PEER as CLIENT, Script};
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), 20_000);
 const TRIP: Duration = Duration::from_millis(1);
@@ -26,7 +26,7 @@ pub fn check(input: &[u8]) {
     let mut script = Script::new(input);
     let options = script.options();
     let flags = script.byte();
-    let file = (0..u16::from(script.byte()) * 4 + u16::from(flags >> 4)).map(|at| at.to_be_bytes());
+    let file = (0..u16::from(script.byte()) * 4 + u16::from(flags >> 4)).map(u16::to_be_bytes);
     let file: Vec<u8> = file.flatten().skip(usize::from(flags & 4 > 0)).collect();
     let order = if flags & 1 == 0 { Order::Any } else { Order::Strict };
     let len = (flags & 8 == 0).then_some(file.len() as u64);
@@ -117,7 +117,7 @@ impl Pair<'_> {
         {
             match transmit {
                 Transmit::Request => self.send(false, None),
-                Transmit::Packet(len) => self.send(false, Some(out[..len].to_vec())),
+                Transmit::Packet(len) => self.send(false, Some(&out[..len])),
                 Transmit::Burst(burst) => {
                     let params = sender.params();
                     assert!(burst.packets() <= params.window_size.get(), "more than a window");
@@ -141,7 +141,7 @@ impl Pair<'_> {
                     sender.commit(self.now, burst);
                     for packet in framed.chunks(burst.stride()) {
                         self.blocks += 1;
-                        self.send(false, Some(packet.to_vec()));
+                        self.send(false, Some(packet));
                     }
                 }
             }
@@ -155,14 +155,14 @@ impl Pair<'_> {
         {
             match transmit {
                 Transmit::Request => self.send(true, None),
-                Transmit::Packet(len) => self.send(true, Some(out[..len].to_vec())),
+                Transmit::Packet(len) => self.send(true, Some(&out[..len])),
                 Transmit::Burst(_) => panic!("a receiver has no bursts"),
             }
         }
     }
 
     /// Puts a packet on the link, or not, or twice.
-    fn send(&mut self, to_sender: bool, datagram: Option<Vec<u8>>) {
+    fn send(&mut self, to_sender: bool, datagram: Option<&[u8]>) {
         let fate = self.script.byte();
         let soon = self.now + TRIP;
         let late = |script: &mut Script<'_>| soon + TRIP * script.byte().into();
@@ -176,28 +176,23 @@ impl Pair<'_> {
         self.only_lost =
             self.only_lost.filter(|_| fate % 8 < 6).map(|n| n + u32::from(fate % 8 == 5));
         for arrival in first.into_iter().chain(second) {
-            self.link.push(Underway { arrival, to_sender, datagram: datagram.clone() });
+            self.link.push(Underway { arrival, to_sender, datagram: datagram.map(<[u8]>::to_vec) });
         }
     }
 
     fn arrive(&mut self, Underway { to_sender, datagram, .. }: Underway) {
         let now = self.now;
         match (datagram, to_sender) {
-            (None, true) => match &mut self.sender {
-                Some(sender) => sender.handle_repeated_request(now),
-                None => {
-                    let (options, len) = (self.options, self.len);
-                    self.sender = Some(Sender::reply(now, CLIENT, options, len, Timing::SERVER));
-                }
-            },
-            (None, false) => match &mut self.receiver {
-                Some(receiver) => receiver.handle_repeated_request(now),
-                None => {
-                    let (options, order) = (self.options, self.order);
-                    let receiver = Receiver::reply(now, CLIENT, options, order, Timing::SERVER);
-                    self.receiver = Some(receiver);
-                }
-            },
+            (None, true) => {
+                let (options, len) = (self.options, self.len);
+                let begin = || Sender::reply(now, CLIENT, options, len, Timing::SERVER);
+                self.sender.get_or_insert_with(begin).handle_repeated_request(now);
+            }
+            (None, false) => {
+                let (options, order) = (self.options, self.order);
+                let begin = || Receiver::reply(now, CLIENT, options, order, Timing::SERVER);
+                self.receiver.get_or_insert_with(begin).handle_repeated_request(now);
+            }
             (Some(datagram), true) => {
                 let sender = self.sender.as_mut().expect("it has sent something");
                 let from = if sender.peer() == CLIENT { CLIENT } else { SERVER };

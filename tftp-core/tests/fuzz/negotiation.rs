@@ -1,11 +1,11 @@
 //! What a server grants, a client that asked for it accepts; and nothing is granted unasked.
 
 use tftp_core::{
-    BlockSize, Instant, Limits, Operation, Order, Packet, Received, Receiver, SMALL_PACKET, Sender,
-    Status, Timing, Transmit, Verdict, WindowSize,
+    BlockSize, Instant, Limits, Operation, OptionKind, OptionSet, Order, Packet, Received,
+    Receiver, SMALL_PACKET, Sender, Status, Timing, Transmit, Verdict, WindowSize,
 };
 
-use crate::script::PEER;
+use super::script::PEER;
 
 /// Two bytes of limits, then a request.
 pub fn check(input: &[u8]) {
@@ -17,7 +17,7 @@ pub fn check(input: &[u8]) {
         max_window_size: WindowSize::new(1 + u16::from(window_size)).expect("not zero"),
         max_upload: Some(1 << 40),
         mail: window_size % 2 == 0,
-        ..Limits::default()
+        options: OptionKind::ALL.into_iter().fold(OptionSet::NONE, OptionSet::with),
     };
     let Ok(Packet::Request(request)) = Packet::parse(datagram) else {
         return;

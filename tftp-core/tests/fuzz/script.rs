@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use tftp_core::{BlockSize, Options, WindowSize};
+use tftp_core::{BlockSize, FineTimeout, MsftWindow, Options, Rollover, Timeout, WindowSize};
 
 pub(crate) const PEER: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 40_000);
@@ -36,15 +36,23 @@ impl<'a> Script<'a> {
         bytes
     }
 
-    /// Blocks of 8 to 32 bytes in windows of 1 to 70, or no options.
+    /// Blocks of 8 to 32 bytes in windows of 1 to 70, sometimes with more options; or none.
     pub(crate) fn options(&mut self) -> Options {
         let (block_size, window_size) = (self.byte(), self.byte());
         if block_size == 0 {
             return Options::NONE;
         }
-        Options::NONE
+        let most = 1 + window_size % 70;
+        let options = Options::NONE
             .with_block_size(BlockSize::new(8 + u16::from(block_size % 25)).expect("in range"))
-            .with_window_size(WindowSize::new(1 + u16::from(window_size % 70)).expect("not zero"))
+            .with_window_size(WindowSize::new(most.into()).expect("not zero"));
+        match block_size / 25 {
+            7 => options.with_msft_window(MsftWindow::Granted { most }),
+            8 => options.with_rollover(Rollover::ToOne),
+            9 => options.with_fine_timeout(FineTimeout::new(10_000).expect("in range")),
+            10 => options.with_timeout(Timeout::new(2).expect("in range")),
+            _ => options,
+        }
     }
 }
 
