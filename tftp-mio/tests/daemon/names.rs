@@ -215,7 +215,7 @@ fn a_folder_that_is_removed_is_said_once_and_served_again_after_a_restart() {
         peer.ask(rrq("file", &[]));
         peer.expect(b"\0\x05\0\x01file not found\0");
         peer.ask(wrq("new", &[]));
-        assert_eq!(peer.expect_error(2), "no such folder");
+        peer.expect_error(2);
     }
     let log = server.stop();
     assert_eq!(log.matches("WARN the served folder has been removed").count(), 1, "{log}");
