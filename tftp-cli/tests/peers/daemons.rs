@@ -1,6 +1,7 @@
 //! The servers of others, each run as a child for one test.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{self, BufRead as _, BufReader},
     net::{Ipv4Addr, UdpSocket},
@@ -31,11 +32,21 @@ pub(crate) struct Daemon {
 
 /// tftp-hpa's server, in its chroot, with leave to create files.
 pub(crate) fn tftpd_hpa() -> Daemon {
+    tftpd_hpa_with(&[])
+}
+
+/// The same with rules for names.
+pub(crate) fn tftpd_hpa_with_map(rules: &Path) -> Daemon {
+    tftpd_hpa_with(&["--map-file".as_ref(), rules.as_os_str()])
+}
+
+fn tftpd_hpa_with(options: &[&OsStr]) -> Daemon {
     on_free_port(|port, root| {
         let mut command = Command::new(peer("tftpd-hpa"));
         command
             .args(["--foreground", "--user", "root", "--secure", "--create", "--permissive"])
             .args(["--address", &format!("127.0.0.1:{port}")])
+            .args(options)
             .arg(root);
         command
     })

@@ -10,6 +10,7 @@
 mod daemons;
 #[path = "../../../tftp-mio/tests/peers/harness/mod.rs"]
 mod harness;
+mod remapping;
 
 use std::{fs, net::Ipv4Addr, path::Path, process::Command, thread, time::Duration};
 

@@ -46,10 +46,11 @@ impl Source for Steady {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(offset, buffer)?;
-        let size = self.file.size();
+        let (end, size) = (offset.saturating_add(read as u64), self.file.size());
+        let short = read < buffer.len() && Some(end) != size;
         // Looked at before the last bytes leave, so that the other side does not take it for whole.
-        let ends = size.is_none_or(|size| offset.saturating_add(read as u64) >= size);
-        if read < buffer.len() || ends && Some(self.same.metadata()?.len()) != size {
+        let ends = size.is_none_or(|size| end >= size);
+        if short || ends && Some(self.same.metadata()?.len()) != size {
             return Err(io::Error::other("it changed its size while it was sent"));
         }
         Ok(read)

@@ -186,10 +186,18 @@ fn local_address(local: IpAddr, peer: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU8;
+
     use super::*;
 
-    const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    const PEER: SocketAddr = SocketAddr::new(LOCAL, 1);
+    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+    /// An address of the loopback network whose ports no other test takes.
+    fn local() -> IpAddr {
+        static TESTS: AtomicU8 = AtomicU8::new(0);
+        let [.., high, low] = std::process::id().to_be_bytes();
+        Ipv4Addr::new(127, 1 + TESTS.fetch_add(1, Ordering::Relaxed), high, low).into()
+    }
 
     fn ports(range: RangeInclusive<u16>) -> Ports {
         Ports::new(Range::new(&range), 1)
@@ -201,10 +209,11 @@ mod tests {
 
     #[test]
     fn a_port_comes_back_only_after_many_others_had_their_turn() {
+        let local = local();
         let mut ports = ports(20_000..=29_999);
         let mut used = Vec::new();
         for _ in 0..=RESTING {
-            let own = ports.open(LOCAL, PEER).unwrap();
+            let own = ports.open(local, PEER).unwrap();
             used.push(port(&own));
             ports.close(own);
         }
@@ -214,19 +223,20 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_used_again_has_forgotten_what_came_late() {
+        let local = local();
         let mut ports = ports(20_000..=29_999);
-        let own = ports.open(LOCAL, PEER).unwrap();
+        let own = ports.open(local, PEER).unwrap();
         let address = own.socket.address().unwrap();
         ports.close(own);
-        let late = std::net::UdpSocket::bind((LOCAL, 0)).unwrap();
+        let late = std::net::UdpSocket::bind((local, 0)).unwrap();
         for _ in 0..3 {
             late.send_to(b"late", address).unwrap();
         }
-        let others: Vec<_> = (1..RESTING).map(|_| ports.open(LOCAL, PEER).unwrap()).collect();
+        let others: Vec<_> = (1..RESTING).map(|_| ports.open(local, PEER).unwrap()).collect();
         for own in others {
             ports.close(own);
         }
-        let own = ports.open(LOCAL, PEER).unwrap();
+        let own = ports.open(local, PEER).unwrap();
         assert_eq!(own.socket.address().unwrap(), address);
         let mut inbox = crate::socket::Inbox::new();
         let batch = own.socket.receive(&mut inbox, 2).unwrap();
@@ -235,11 +245,12 @@ mod tests {
 
     #[test]
     fn workers_take_their_turns_from_one_cursor() {
+        let local = local();
         let range = Range::new(&(20_000..=29_999));
         let mut workers = [Ports::new(Arc::clone(&range), 2), Ports::new(range, 2)];
         let mut last = 0;
         for worker in [0, 1, 1, 0] {
-            let own = workers[worker].open(LOCAL, PEER).unwrap();
+            let own = workers[worker].open(local, PEER).unwrap();
             assert!(port(&own) > last, "{} after {last}", port(&own));
             last = port(&own);
         }
@@ -247,29 +258,32 @@ mod tests {
 
     #[test]
     fn a_port_that_another_program_has_is_passed_over() {
-        let held = ports(20_000..=29_998).open(LOCAL, PEER).unwrap();
-        let next = ports(port(&held)..=29_999).open(LOCAL, PEER).unwrap();
+        let local = local();
+        let held = ports(20_000..=29_998).open(local, PEER).unwrap();
+        let next = ports(port(&held)..=29_999).open(local, PEER).unwrap();
         assert!(port(&next) > port(&held), "{} after {}", port(&next), port(&held));
     }
 
     #[test]
     fn a_range_that_others_use_up_is_said_to_be() {
-        let held = ports(20_000..=29_999).open(LOCAL, PEER).unwrap();
+        let local = local();
+        let held = ports(20_000..=29_999).open(local, PEER).unwrap();
         let mut ports = ports(port(&held)..=port(&held));
-        assert!(matches!(ports.open(LOCAL, PEER), Err(NoPort::InUse)));
+        assert!(matches!(ports.open(local, PEER), Err(NoPort::InUse)));
     }
 
     #[test]
     fn a_range_that_we_use_up_is_said_to_be_until_a_port_comes_back() {
-        let held = ports(20_000..=29_999).open(LOCAL, PEER).unwrap();
+        let local = local();
+        let held = ports(20_000..=29_999).open(local, PEER).unwrap();
         let only = port(&held);
         drop(held);
         let mut ports = ports(only..=only);
-        let own = ports.open(LOCAL, PEER).unwrap();
-        assert!(matches!(ports.open(LOCAL, PEER), Err(NoPort::InUse)));
+        let own = ports.open(local, PEER).unwrap();
+        assert!(matches!(ports.open(local, PEER), Err(NoPort::InUse)));
         ports.close(own);
-        let again = ports.open(LOCAL, PEER).unwrap();
+        let again = ports.open(local, PEER).unwrap();
         assert_eq!(port(&again), only);
-        assert!(matches!(ports.open(LOCAL, PEER), Err(NoPort::InUse)));
+        assert!(matches!(ports.open(local, PEER), Err(NoPort::InUse)));
     }
 }

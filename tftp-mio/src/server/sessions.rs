@@ -387,14 +387,21 @@ impl Sessions {
         }
     }
 
-    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any.
+    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any. The
+    /// peer is told: its answer may be on its way, and it would wait for ours in vain.
     fn drop_unproved(&mut self, now: Instant, of: Option<IpAddr>) -> bool {
         let whose = |key: &usize| self.slots.get(*key).map(|session| session.about.peer.ip());
         let first = self.giving_way.unproved().find(|key| of.is_none() || whose(key) == of);
-        if let Some(key) = first {
-            self.drop_replaced(now, key);
+        let Some(key) = first else { return false };
+        if let Some(session) = self.slots.get_mut(key) {
+            self.reporter.transfer_ended(now, session);
+            session.transfer.abort(ErrorCode::NOT_DEFINED, "server is busy, try again");
+            if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
+                session.transfer.pump(now, socket, from, &mut self.outbox);
+            }
+            self.remove(key);
         }
-        first.is_some()
+        true
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.

@@ -12,10 +12,10 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    ending::run_to_its_end,
     peer::{Peer, ack, data, oack, rrq, wrq},
     preload::preload,
     server::{Server, command},
+    starting::run_to_its_end,
 };
 
 /// The user and the group of Linux that own nothing.

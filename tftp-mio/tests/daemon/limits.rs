@@ -91,11 +91,14 @@ fn what_would_be_refused_anyway_takes_nobodys_place() {
 fn beyond_max_half_open_the_oldest_that_never_answered_gives_way() {
     let server = server(&["--max-half-open", "2"]);
     let proved = running(&server, HERE);
-    let first = half_open(&server, HERE);
+    let mut first = half_open(&server, HERE);
     let second = half_open(&server, HERE);
     let third = half_open(&server, HERE);
     let line = server.log_line("outcome=\"replaced\"");
     assert!(line.contains(&format!("peer={} ", first.address())), "{line}");
+    // It is told, in case that it has only been slow.
+    let text = first.expect_error(0);
+    assert!(text.starts_with("server is busy"), "{text}");
     for mut peer in [second, third] {
         peer.send(ack(0));
         peer.expect(data(1, &content(600)[..512]));

@@ -9,7 +9,6 @@ mod access;
 mod addresses;
 mod config;
 mod confinement;
-mod ending;
 mod explaining;
 mod hostile;
 mod hosts;

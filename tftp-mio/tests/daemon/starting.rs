@@ -4,19 +4,21 @@ use std::{
     fs,
     net::UdpSocket,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
+use wait_timeout::ChildExt as _;
 
-use crate::{
-    ending::run_to_its_end as run,
-    server::{Server, command},
-};
+use crate::server::{Server, command};
+
+/// Far above what anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a `tftpd` with just these arguments that is expected to end by itself.
 fn tftpd(arguments: &[&str]) -> (i32, String) {
-    run(Command::new(env!("CARGO_BIN_EXE_tftpd")).args(arguments))
+    run_to_its_end(Command::new(env!("CARGO_BIN_EXE_tftpd")).args(arguments))
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn a_root_that_is_no_folder_ends_with_2() {
     let file = around.path().join("file");
     fs::write(&file, "").expect("a file");
     for root in [&file, &around.path().join("missing")] {
-        let (code, said) = run(command([""; 0]).arg(root));
+        let (code, said) = run_to_its_end(command([""; 0]).arg(root));
         assert_eq!(code, 2, "{said}");
         assert!(said.contains(&format!("cannot serve {}", root.display())), "{said}");
     }
@@ -95,7 +97,7 @@ fn a_port_that_is_taken_ends_with_1_and_advice() {
     let root = TempDir::new().expect("a folder to serve");
     let taken = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let address = taken.local_addr().expect("its address").to_string();
-    let (code, said) = run(command(["--listen", &address]).arg(root.path()));
+    let (code, said) = run_to_its_end(command(["--listen", &address]).arg(root.path()));
     assert_eq!(code, 1, "{said}");
     assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
     assert!(said.contains("ss -ulnp") && said.contains("--listen"), "{said}");
@@ -106,7 +108,7 @@ fn a_port_that_is_taken_ends_with_1_and_advice() {
 fn a_second_server_on_the_same_port_does_not_start() {
     let server = Server::start();
     let address = server.address().to_string();
-    let (code, said) = run(command(["--listen", &address]).arg(server.root()));
+    let (code, said) = run_to_its_end(command(["--listen", &address]).arg(server.root()));
     assert_eq!(code, 1, "{said}");
     server.stop();
 }
@@ -132,8 +134,23 @@ fn without_the_privilege_for_port_69_it_says_what_to_do() {
     fs::copy(env!("CARGO_BIN_EXE_tftpd"), &program).expect("a copy of the program");
     let mut command = Command::new(&program);
     command.uid(NOBODY).gid(NOBODY).args(["--listen", "127.0.0.1"]).arg(root.path());
-    let (code, said) = run(&mut command);
+    let (code, said) = run_to_its_end(&mut command);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("cannot listen on 127.0.0.1:69"), "{said}");
     assert!(said.contains("setcap cap_net_bind_service") && said.contains(":6969"), "{said}");
+}
+
+/// Runs a program that is expected to end by itself, and soon: its exit status, and what it wrote.
+#[track_caller]
+pub(crate) fn run_to_its_end(command: &mut Command) -> (i32, String) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let in_time = child.wait_timeout(PATIENCE).expect("waiting for a child").is_some();
+    if !in_time {
+        child.kill().expect("a child to end");
+    }
+    let output = child.wait_with_output().expect("what it wrote");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+    assert!(in_time, "{command:?} does not end by itself: {said}");
+    (output.status.code().expect("an end by itself"), said)
 }

@@ -7,7 +7,9 @@
 
 mod amplification;
 mod chance;
+mod exhausted;
 mod floods;
+mod forged;
 #[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
 #[path = "../daemon/peer.rs"]
 mod peer;

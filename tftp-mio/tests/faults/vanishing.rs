@@ -36,7 +36,7 @@ fn vanish(server: &Server, upload: bool, options: &[(&str, &str)], blocks: u16) 
 /// Its transfer ends by itself, and nothing is left of it: no descriptor, no file.
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
-    let patience = ["--timeout", "0.02", "--retries", "1"];
+    let patience = ["--timeout", "0.02", "--retries", "1", "--workers", "1"];
     // So few ports that no sockets are kept for later.
     let server =
         Server::with([&["--write", "create", "--ports", "30100-30199"], &patience[..]].concat());
@@ -56,6 +56,10 @@ fn clients_that_vanish_leave_nothing_behind() {
     let ended = |count: usize| {
         let ends = ["outcome=\"timed out\"", "outcome=\"unconfirmed\""];
         server.log_lines(count, |line| ends.iter().any(|end| line.contains(end)));
+        // Its loop answers this only after it has closed what it has just said the end of.
+        let mut peer = Peer::of(&server);
+        peer.ask(rrq("missing", &[]));
+        peer.expect_error(1);
     };
     let warm_up = round();
     ended(warm_up);

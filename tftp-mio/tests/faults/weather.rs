@@ -19,7 +19,9 @@ use crate::{
 fn there_and_back(weather: Weather, blksize: u16, windowsize: u16, blocks: usize) -> usize {
     let size = usize::from(blksize);
     let file = content(blocks * size + size / 2);
-    let server = Server::start();
+    // With an address of its own, the server has its ports for itself.
+    let listen = format!("127.73.{}.{windowsize}:0", weather.lost);
+    let server = Server::with(["--listen", &listen, "--write", "create"]);
     let local = TempDir::new().expect("a folder");
     let [source, copy] = ["source", "copy"].map(|name| local.path().join(name));
     fs::write(&source, &file).expect("a file to send");
@@ -31,7 +33,8 @@ fn there_and_back(weather: Weather, blksize: u16, windowsize: u16, blocks: usize
     let mut client = Client::new().expect("a client");
     let mut sent = 0;
     for upload in [true, false] {
-        let proxy = Proxy::before(server.address(), weather, u64::from(blksize) + weather.lost);
+        let proxy =
+            Proxy::before(server.addresses()[0], weather, u64::from(blksize) + weather.lost);
         let result = if upload {
             let from = Upload::open(&source).expect("our own file");
             client.put(proxy.address(), b"file", &settings, from, &mut |_| {})
@@ -40,7 +43,7 @@ fn there_and_back(weather: Weather, blksize: u16, windowsize: u16, blocks: usize
             client.get(proxy.address(), b"file", &settings, to, &mut |_| {})
         };
         let passed = proxy.end();
-        let report = result.unwrap_or_else(|error| panic!("{error} in {weather:?}: {passed:?}"));
+        let report = result.unwrap_or_else(|error| panic!("{error:?} in {weather:?}: {passed:?}"));
         assert_eq!(report.bytes, file.len() as u64);
         sent += passed.data;
     }

@@ -60,7 +60,7 @@ impl Load {
 
     /// A load that is as long as strace can stand.
     pub(crate) fn shortened(self) -> Self {
-        let size = if self.transfers == 1 { self.size / 16 } else { self.size };
+        let size = if self.transfers == 1 { self.size / 64 } else { self.size };
         let transfers = if self.transfers == self.clients {
             self.transfers
         } else {

@@ -180,7 +180,8 @@ impl Transfer {
         let len = usize::try_from(self.size - offset).unwrap_or(usize::MAX).min(self.block_size);
         let (start, content) = &mut self.ahead;
         if content.len() as u64 + *start < offset + len as u64 {
-            content.resize(AHEAD, 0);
+            let rest = usize::try_from(self.size - offset).unwrap_or(usize::MAX);
+            content.resize(rest.min(AHEAD), 0);
             let read = self.file.read_at(content, offset)?;
             content.truncate(read);
             *start = offset;

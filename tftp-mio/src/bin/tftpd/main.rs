@@ -6,6 +6,8 @@ mod check;
 mod confine;
 mod control;
 mod fault;
+#[cfg(test)]
+mod generated;
 mod log;
 mod metrics;
 mod options;
@@ -16,7 +18,7 @@ mod sweep;
 #[cfg(unix)]
 mod systemd;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{env, net::SocketAddr, process::ExitCode};
 
 use tftp_mio::server::Server;
 
@@ -34,15 +36,15 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Fault> {
-    let line = CommandLine::of_process();
+    let line = CommandLine::new(env::args_os());
     let settings = line.read()?;
     let service = &settings.options.service;
     if service.check {
         let prepared = Prepared::new(&settings)?;
-        prepared.confinement(&settings.options)?;
         if let Some(asked) = &service.asked {
             return check::explain(&prepared, asked);
         }
+        prepared.confinement(&settings.options)?;
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         return background::start().map_err(Fault::system("cannot start in the background"));
@@ -83,7 +85,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()?;
 
     let start = prepared.says(server.local_addrs());
-    let confined = confinement.apply(&prepared.config)?;
+    let confined = confinement.apply(*prepared.config.ports.start())?;
     let start = format!("{start}; {confined}");
     if let Some(sweep) = prepared.sweep {
         sweep::start(sweep);

@@ -47,7 +47,6 @@ impl Prepared {
             WritePolicy::Never => None,
             WritePolicy::Create | WritePolicy::Overwrite => Some(folder.sweep()),
         };
-        let sweep = sweep.transpose().map_err(Fault::system("cannot search for left-overs"))?;
         let mut storage: Box<dyn Storage> = Box::new(folder.with_names(files.names()));
         if let Some(folder) = &folders.mail {
             let mail = Mail::open(folder, files.uploads(), storage);
@@ -58,8 +57,13 @@ impl Prepared {
         }
         let mut config = settings.options.config();
         config.limits.mail = folders.mail.is_some();
-        let storage = Arc::from(storage);
-        Ok(Self { root, uploads: files.write_policy(), config, storage, sweep })
+        Ok(Self {
+            root,
+            uploads: files.write_policy(),
+            config,
+            storage: Arc::from(storage),
+            sweep: sweep.transpose().map_err(Fault::system("cannot search for left-overs"))?,
+        })
     }
 
     /// What the process will be confined to.
@@ -78,15 +82,16 @@ impl Prepared {
             let file = file.map(std::path::absolute).transpose()?;
             Ok(file.as_deref().and_then(Path::parent).into_iter().map(Into::into).collect())
         };
-        let (files, service) = (&options.files, &options.service);
+        let config = folder_of(options.service.config.as_ref())?;
+        let map = folder_of(options.files.map.as_ref())?;
         Ok(Needs {
             root: self.root.clone(),
             // A reload of the configuration may take uploads where there were none.
-            uploads: self.uploads != WritePolicy::Never || service.config.is_some(),
-            mail: files.mail.iter().cloned().collect(),
-            read: [folder_of(service.config.as_ref())?, folder_of(files.map.as_ref())?].concat(),
+            uploads: self.uploads != WritePolicy::Never || options.service.config.is_some(),
+            mail: options.files.mail.clone(),
+            read: [config, map].concat(),
             append: folder_of(options.log.file.as_ref())?,
-            remove: folder_of(service.pid_file.as_ref())?,
+            remove: folder_of(options.service.pid_file.as_ref())?,
         })
     }
 

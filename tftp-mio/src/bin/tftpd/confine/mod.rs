@@ -25,8 +25,6 @@ use identity::Sandbox;
 #[cfg(target_os = "linux")]
 use sandbox::Sandbox;
 
-use tftp_mio::server::Config;
-
 use crate::options;
 
 /// The folders that the process needs, each with all beneath it.
@@ -36,8 +34,8 @@ pub(crate) struct Needs {
     pub(crate) root: PathBuf,
     /// Uploads are taken there.
     pub(crate) uploads: bool,
-    /// Others, with Maildirs that are delivered into.
-    pub(crate) mail: Vec<PathBuf>,
+    /// Where mail is delivered: a Maildir for each recipient.
+    pub(crate) mail: Option<PathBuf>,
     /// Others, where files are only read: a configuration, a map.
     pub(crate) read: Vec<PathBuf>,
     /// Where a file is opened anew, or created, to append to it: a log that was rotated.
@@ -124,12 +122,12 @@ impl Confinement {
     }
 
     /// Gives the rights up: those of this thread, and of those that it will start. What is left
-    /// must do for the transfer ports of `config`.
+    /// must do for transfer ports from `port` on.
     ///
     /// # Errors
     /// When the system refuses a part. End the process then, for it has more rights than its
     /// operator thinks.
-    pub(crate) fn apply(self, config: &Config) -> Result<Confined, CannotConfine> {
+    pub(crate) fn apply(self, port: u16) -> Result<Confined, CannotConfine> {
         let given_up = self.identity.is_some();
         let whom = match self.identity {
             Some(identity) => {
@@ -143,8 +141,7 @@ impl Confinement {
             None => "no sandbox".into(),
             Some(sandbox) => sandbox.enter()?,
         };
-        let port = *config.ports.start();
-        if given_up && !config.single_port && !can_bind(port) {
+        if given_up && !can_bind(port) {
             return Err(CannotConfine::Ports(port));
         }
         Ok(Confined { whom, is_root: identity::is_root(), no_new_privileges, sandbox })

@@ -69,18 +69,14 @@ fn rights(needs: &Needs) -> impl Iterator<Item = (&Path, BitFlags<AccessFs>)> {
     let append = make_bitflags!(AccessFs::{WriteFile | MakeReg});
     let remove = make_bitflags!(AccessFs::{RemoveFile});
     let served = if needs.uploads { read | append | remove } else { read };
-    // A message moves from one folder to another.
-    let deliver = read | append | remove | make_bitflags!(AccessFs::{Refer});
-    let each = [
-        (&needs.mail, deliver),
-        (&needs.read, read),
-        (&needs.append, append),
-        (&needs.remove, remove),
-    ];
+    // A message is written in one folder and moved to another.
+    let mail = read | append | remove | AccessFs::Refer;
+    let each = [(&needs.read, read), (&needs.append, append), (&needs.remove, remove)];
     let others = each
         .into_iter()
         .flat_map(|(folders, rights)| folders.iter().map(move |folder| (&**folder, rights)));
-    std::iter::once((&*needs.root, served)).chain(others)
+    let mail = needs.mail.iter().map(move |folder| (&**folder, mail));
+    std::iter::once((&*needs.root, served)).chain(mail).chain(others)
 }
 
 fn open(folder: &Path) -> Result<PathFd, CannotConfine> {

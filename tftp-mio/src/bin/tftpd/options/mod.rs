@@ -83,9 +83,9 @@ pub(crate) enum Misuse {
 }
 
 impl CommandLine {
-    /// Those of this process.
-    pub(crate) fn of_process() -> Self {
-        Self(std::env::args_os().collect())
+    /// `words` begin with the name of the program.
+    pub(crate) fn new(words: impl IntoIterator<Item = OsString>) -> Self {
+        Self(words.into_iter().collect())
     }
 
     /// Reads the options, from the configuration file too where one is named.
