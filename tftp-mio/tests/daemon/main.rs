@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod confinement;
 mod explaining;
+mod fragments;
 mod hostile;
 mod hosts;
 mod large;
