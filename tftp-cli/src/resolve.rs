@@ -86,6 +86,14 @@ mod tests {
         assert_eq!(address("::1", Family::V6), "[::1]:69");
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_link_local_address_has_the_scope_of_its_interface() {
+        // The loopback is the first interface of every Linux.
+        assert_eq!(address("fe80::1%lo", Family::Either), "[fe80::1%1]:69");
+        assert!(address("fe80::1%no-such-0", Family::Either).starts_with("fe80::1%no-such-0: "));
+    }
+
     #[test]
     fn an_address_of_the_other_family_is_refused() {
         assert_eq!(address("::1", Family::V4), "::1: the host has no IPv4 address; try without -4");

@@ -147,6 +147,26 @@ fn a_file_is_sent_under_its_own_name() {
 }
 
 #[test]
+fn a_text_is_sent_in_netascii() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a"), "one\ntwo\n").unwrap();
+    fs::write(folder.path().join("empty"), "").unwrap();
+    let server = Server::start(|listener| {
+        for (request, content) in [
+            (&b"\0\x02a\0netascii\0"[..], &b"one\r\ntwo\r\n"[..]),
+            (b"\0\x02empty\0netascii\0", b""),
+        ] {
+            let mut peer = listener.accept(request);
+            peer.send_ack(0);
+            peer.expect_data(1, content);
+            peer.send_ack(1);
+        }
+    });
+    let args = ["--no-options", "-m", "ascii", "-c", "put -a a empty"];
+    server.run(folder.path(), &args, b"").ends_with(0);
+}
+
+#[test]
 fn standard_input_is_sent_to_its_end() {
     let folder = tempdir().unwrap();
     let server = Server::start(|listener| receive_file(&mut listener.accept(b"\0\x02b\0octet\0")));
@@ -330,12 +350,12 @@ fn a_port_where_nothing_listens_says_so_at_once() {
     for address in ["127.0.0.1", "::1"] {
         let folder = tempdir().unwrap();
         let free = std::net::UdpSocket::bind((address, 0)).unwrap().local_addr().unwrap().port();
-        let args = [address, &free.to_string(), "-c", "get a"];
-        let run = tftp(folder.path(), args, b"").ends_with(3);
-        assert_eq!(
-            run.stderr,
-            "tftp: get a: network: nothing listens there; check host and port\n"
-        );
+        let run = tftp(folder.path(), [address, &free.to_string()], b"trace on\nget a\n");
+        let run = run.ends_with(3);
+        // One request and no other.
+        assert_eq!(run.stderr.matches("RRQ").count(), 1, "{}", run.stderr);
+        let said = "tftp: line 2: get a: network: nothing listens there; check host and port\n";
+        assert!(run.stderr.ends_with(said), "{}", run.stderr);
         assert!(entries(folder.path()).is_empty());
     }
 }

@@ -102,7 +102,7 @@ impl Acks {
     pub(crate) fn block_came(&mut self, now: Instant) {
         if self.newest_at < Instant::NEVER {
             let spacing = now.saturating_duration_since(self.newest_at);
-            self.spacing = (Duration::from(self.spacing) / 8 * 7 + spacing / 8).into();
+            self.spacing = self.spacing.towards(spacing.into(), 8);
         }
         self.newest_at = now;
     }

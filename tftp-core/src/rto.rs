@@ -84,18 +84,22 @@ impl Timing {
         negotiated.map_or(linger, |interval| interval.max(linger))
     }
 
-    fn opening(&self) -> Duration {
-        Duration::from_millis(self.opening_ms.into())
+    fn opening(&self) -> u64 {
+        1000 * u64::from(self.opening_ms)
     }
 
-    fn ceiling(&self) -> Duration {
-        Duration::from_millis(self.ceiling_ms.into())
+    fn ceiling(&self) -> u64 {
+        1000 * u64::from(self.ceiling_ms)
     }
 }
 
 /// The shortest measured time-out. Long enough for a busy peer to be scheduled, short enough that
 /// a lost datagram on a local network goes unnoticed.
-pub const FLOOR: Duration = Duration::from_millis(20);
+pub const FLOOR: Duration = Duration::from_micros(FLOOR_MICROS);
+
+// The schedule is worked out in whole microseconds: it is asked for with every packet, and a
+// `Duration` is slow to multiply.
+const FLOOR_MICROS: u64 = 20_000;
 
 /// The same before blocks have been measured, and for the receivers of servers and of lock-step
 /// transfers.
@@ -104,11 +108,11 @@ pub const FLOOR: Duration = Duration::from_millis(20);
 /// every retransmission too early is one window more in the queue. And the ACKs of a receiver are
 /// repeated for senders without a good timer of their own: some of those answer every one with
 /// DATA, and wrong DATA at that, so that it must not come to a sender that is only busy.
-const CAUTIOUS_FLOOR: Duration = Duration::from_millis(200);
+const CAUTIOUS_FLOOR: u64 = 200_000;
 
 /// How long a silent peer that has chosen the interval itself is kept: at least for so long once
 /// it has answered, and at most for so long before.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: u64 = 60 * SECOND;
 
 /// How short the measured time-out may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,7 +126,7 @@ enum Pace {
 }
 
 /// No `timeout` is shorter.
-const SECOND: Duration = Duration::from_secs(1);
+const SECOND: u64 = 1_000_000;
 
 /// One session's estimate of the round trip, and where it stands in the schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -166,8 +170,8 @@ impl Retransmission {
         self.negotiated = negotiated.map(Micros::from);
     }
 
-    fn negotiated(&self) -> Option<Duration> {
-        self.negotiated.map(Duration::from)
+    fn negotiated(&self) -> Option<u64> {
+        self.negotiated.map(Micros::get)
     }
 
     pub(crate) fn timing(&self) -> &Timing {
@@ -186,21 +190,22 @@ impl Retransmission {
 
     /// The round trip of the opening packet was measured.
     pub(crate) fn measured_opening(&mut self, trip: Duration) {
-        self.smoothed = Some(trip.into());
-        self.variation = (trip / 2).into();
+        let trip = Micros::from(trip);
+        self.smoothed = Some(trip);
+        self.variation = trip.half();
     }
 
     /// A round trip of blocks was measured, on packets that were sent once (Karn's rule, first
     /// half).
     pub(crate) fn measured(&mut self, trip: Duration) {
-        self.smooth(trip);
         let trip = Micros::from(trip);
+        self.smooth(trip);
         self.smallest = Some(self.smallest.map_or(trip, |smallest| smallest.min(trip)));
     }
 
     /// The same for the first blocks of a sender's window, which are there sooner than all of it.
     pub(crate) fn measured_blocks(&mut self, trip: Duration) {
-        self.smooth(trip);
+        self.smooth(trip.into());
         self.pace = Pace::Prompt;
     }
 
@@ -214,17 +219,17 @@ impl Retransmission {
         self.smallest.is_some() || self.pace == Pace::Prompt
     }
 
-    fn smooth(&mut self, trip: Duration) {
+    fn smooth(&mut self, trip: Micros) {
         // RFC 6298 section 2: alpha is 1/8, beta is 1/4.
-        let (smoothed, variation) = match self.smoothed() {
+        let (smoothed, variation) = match self.smoothed {
             Some(smoothed) if self.is_measured() => {
-                let variation = Duration::from(self.variation);
-                (smoothed / 8 * 7 + trip / 8, variation / 4 * 3 + smoothed.abs_diff(trip) / 4)
+                let variation = self.variation.towards(smoothed.abs_diff(trip), 4);
+                (smoothed.towards(trip, 8), variation)
             }
-            Some(_) | None => (trip, trip / 2),
+            Some(_) | None => (trip, trip.half()),
         };
-        self.smoothed = Some(smoothed.into());
-        self.variation = variation.into();
+        self.smoothed = Some(smoothed);
+        self.variation = variation;
         self.backed_off = 0;
     }
 
@@ -272,30 +277,34 @@ impl Retransmission {
 
     /// How long to wait for an answer to what was just sent.
     pub(crate) fn wait(&self) -> Duration {
-        match (self.proved, self.negotiated()) {
-            (false, _) => {
-                let first = self.opening();
-                if self.timing.sparing {
-                    return doubled(first, self.most_openings());
-                }
-                if self.attempt < self.most() { doubled(first, self.attempt) } else { first }
-            }
+        Duration::from_micros(match (self.proved, self.negotiated()) {
+            (false, _) => self.opening_wait(),
             (true, Some(interval)) => self.agreed_wait(interval, self.attempt),
-            (true, None) => {
-                let free = self.uncounted();
-                match self.attempt.checked_sub(free) {
-                    None => doubled(self.estimate(), self.attempt),
-                    Some(counted) if counted < self.timing.retries => {
-                        doubled(self.ceiling(), counted).max(self.estimate())
-                    }
-                    Some(_) => self.ceiling().max(self.estimate()),
+            (true, None) if self.attempt == 0 => self.estimate(),
+            (true, None) => match self.attempt.checked_sub(self.uncounted()) {
+                None => doubled(self.estimate(), self.attempt),
+                Some(counted) if counted < self.timing.retries => {
+                    doubled(self.ceiling(), counted).max(self.estimate())
                 }
-            }
+                Some(_) => self.ceiling().max(self.estimate()),
+            },
+        })
+    }
+
+    /// The same before the peer has answered.
+    fn opening_wait(&self) -> u64 {
+        let first = self.opening();
+        if self.timing.sparing {
+            doubled(first, self.most_openings())
+        } else if self.attempt < self.most() {
+            doubled(first, self.attempt)
+        } else {
+            first
         }
     }
 
     /// The first interval before the peer has answered.
-    fn opening(&self) -> Duration {
+    fn opening(&self) -> u64 {
         self.negotiated().map_or(self.timing.opening(), |interval| interval.min(PATIENCE))
     }
 
@@ -305,7 +314,7 @@ impl Retransmission {
             (false, _) if self.timing.sparing => 0,
             (false, _) => self.most_openings(),
             (true, Some(interval)) => {
-                let mut silence = Duration::ZERO;
+                let mut silence = 0;
                 (1..MOST_ATTEMPTS)
                     .find(|&times| {
                         silence += self.agreed_wait(interval, times - 1);
@@ -318,7 +327,7 @@ impl Retransmission {
     }
 
     /// How long to wait at an interval that both sides know of, after so many time-outs in a row.
-    fn agreed_wait(&self, interval: Duration, attempt: u8) -> Duration {
+    fn agreed_wait(&self, interval: u64, attempt: u8) -> u64 {
         if interval >= SECOND {
             return interval;
         }
@@ -342,18 +351,17 @@ impl Retransmission {
     }
 
     /// RFC 6298 section 2: SRTT + 4 * RTTVAR.
-    fn measured_wait(&self) -> Option<Duration> {
-        let variation = Duration::from(self.variation).saturating_mul(4);
-        self.smoothed().map(|smoothed| smoothed.saturating_add(variation))
+    fn measured_wait(&self) -> Option<u64> {
+        self.smoothed.map(|smoothed| smoothed.get() + 4 * self.variation.get())
     }
 
     /// The same between the floor and the ceiling.
-    fn estimate(&self) -> Duration {
+    fn estimate(&self) -> u64 {
         let measured = self.measured_wait().unwrap_or(self.timing.opening());
         let measured = match self.pace {
             Pace::Cautious => measured.max(CAUTIOUS_FLOOR),
-            Pace::Prompt => measured.max(FLOOR),
-            Pace::Following => measured.max(FLOOR) * 2,
+            Pace::Prompt => measured.max(FLOOR_MICROS),
+            Pace::Following => measured.max(FLOOR_MICROS) * 2,
         };
         let ceiling = self.ceiling();
         // Where a round trip has been measured, time-outs in a row mean that much is lost, not that
@@ -368,11 +376,10 @@ impl Retransmission {
     /// But not to more than four of the smallest. Where much is lost, an answer is often one that
     /// the peer had to repeat: its time-out becomes part of our round trip and ours of the peer's,
     /// and without a bound both would grow to minutes.
-    fn ceiling(&self) -> Duration {
-        let smoothed = self.smoothed().unwrap_or_default();
-        let smallest = self.smallest.map_or(smoothed, Duration::from);
-        let slow = smoothed.saturating_mul(2).min(smallest.saturating_mul(4));
-        self.timing.ceiling().max(slow)
+    fn ceiling(&self) -> u64 {
+        let smoothed = self.smoothed.map_or(0, Micros::get);
+        let smallest = self.smallest.map_or(smoothed, Micros::get);
+        self.timing.ceiling().max((2 * smoothed).min(4 * smallest))
     }
 }
 
@@ -382,12 +389,34 @@ pub(crate) struct Micros(NonZeroU32);
 
 impl Micros {
     pub(crate) const LEAST: Self = Self(NonZeroU32::MIN);
+
+    fn saturating(micros: u64) -> Self {
+        let micros = u32::try_from(micros).unwrap_or(u32::MAX);
+        NonZeroU32::new(micros).map_or(Self::LEAST, Self)
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0.get().into()
+    }
+
+    fn half(self) -> Self {
+        Self::saturating(self.get() / 2)
+    }
+
+    fn abs_diff(self, other: Self) -> Self {
+        Self::saturating(self.get().abs_diff(other.get()))
+    }
+
+    /// One `weight`-th of the way from this average to the next sample.
+    pub(crate) fn towards(self, sample: Self, weight: u64) -> Self {
+        Self::saturating((self.get() * (weight - 1) + sample.get()) / weight)
+    }
 }
 
 impl From<Duration> for Micros {
     fn from(duration: Duration) -> Self {
-        let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
-        NonZeroU32::new(micros).map_or(Self::LEAST, Self)
+        let seconds = duration.as_secs().saturating_mul(SECOND);
+        Self::saturating(seconds.saturating_add(duration.subsec_micros().into()))
     }
 }
 
@@ -406,10 +435,10 @@ const MAX_DOUBLINGS: u8 = 6;
 
 /// The same in ceilings, before a round trip has been measured: a peer that is not given up must be
 /// spoken to before it gives up itself.
-const MOST_BACK_OFF: u32 = 16;
+const MOST_BACK_OFF: u64 = 16;
 
-fn doubled(duration: Duration, times: u8) -> Duration {
-    duration.saturating_mul(1u32.checked_shl(times.into()).unwrap_or(u32::MAX))
+fn doubled(micros: u64, times: u8) -> u64 {
+    micros.saturating_mul(1u64.checked_shl(times.into()).unwrap_or(u64::MAX))
 }
 
 fn millis(duration: Duration) -> u32 {

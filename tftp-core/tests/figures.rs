@@ -71,6 +71,28 @@ fn figures(seeds: u64, path: Path) {
     }
 }
 
+/// Where every other answer is lost the schedule of RFC 6298 rules: time-outs double, and stay
+/// doubled until an answer needs none.
+#[test]
+#[ignore = "takes long without optimisation: .ci/run runs it in release"]
+fn heavy_loss_is_survived() {
+    let content = file(100_000);
+    for window_size in [1, 16] {
+        for percent in [10, 20, 30, 40] {
+            let mut ended = 0;
+            let cost = spread(100, |seed| {
+                let job = Job::new(Opener::Receiver, &content, options(1428, window_size));
+                let sim = Sim::ours(job).over(Path::PLAIN, lossy(10 * percent).script(seed)).run();
+                ended += u32::from(sim.receiver.received == content);
+                (sim.finished_at.map_or(Duration::MAX, |_| sim.time()), sim.packets())
+            });
+            show("read", &format!("windowsize {window_size}, {percent} % lost"), cost);
+            // At 40 % one request in six is never answered: four packets, each lost or its answer.
+            assert!(ended >= 75, "{ended} of 100 at {percent} %");
+        }
+    }
+}
+
 /// The same with go-back-N and a fixed timer of one second.
 #[test]
 #[ignore = "for comparison: .ci/run runs it with the figures"]

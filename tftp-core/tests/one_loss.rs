@@ -6,8 +6,8 @@ mod netsim;
 use std::{sync::LazyLock, time::Duration};
 
 use netsim::{
-    End, Fate, Host, Job, Opener, Path, PlainReceiver, Receiving, Sending, Sim, Style, file,
-    options,
+    End, Fate, Host, Job, Opener, Path, PlainReceiver, PlainSender, Receiving, Sending, Sim, Style,
+    file, options,
 };
 
 const BLOCKS: u64 = 501;
@@ -37,6 +37,25 @@ fn costs_a_client_that_acknowledges_once_a_gap_little() {
 #[test]
 fn costs_our_own_client_little() {
     check(LOCAL, COST, &[16], Receiving::new);
+}
+
+/// The client notices that the rest of a window is missing, and does not wait for the server's
+/// timer, which takes a second here. (Where the first block of a window is lost all it can do is to
+/// repeat an ACK, and this server answers none.)
+#[test]
+fn costs_our_own_client_little_whatever_the_servers_timer() {
+    let job = Job::new(Opener::Receiver, &CONTENT, options(BLOCK_SIZE, 16));
+    let run = |lost| {
+        let sim = Sim::new(PlainSender::new(&job), Receiving::new(job));
+        let sim = sim.over(LOCAL, lose_data(lost)).run();
+        assert!(sim.receiver.received == *CONTENT, "the file is wrong");
+        sim.time()
+    };
+    let lossless = run(0);
+    let inside = (1..=BLOCKS).filter(|lost| lost % 16 != 1);
+    let worst = inside.map(|lost| run(lost).saturating_sub(lossless)).max().unwrap();
+    println!("windowsize 16, from a server with a timer of one second: at most {worst:.1?} more");
+    assert!(worst < Duration::from_millis(10), "{worst:?}");
 }
 
 #[test]

@@ -31,7 +31,9 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
         }
         TransferError::MailRead => format!("{error}; choose octet or netascii"),
         TransferError::Local(cause) => local(cause),
-        TransferError::Network(cause) => format!("network: {}", of_the_system(cause)),
+        TransferError::Network(cause) => {
+            format!("network: {}; check the host, and the way to it", of_the_system(cause))
+        }
         TransferError::Cancelled => "interrupted".to_owned(),
         _ => error.to_string(),
     }

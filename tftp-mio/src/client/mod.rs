@@ -11,6 +11,18 @@
 //! println!("{} bytes in {:?}", report.bytes, report.duration);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! - **Content** is any [`Sink`] or [`Source`]; [`Download`] and [`Upload`] are local files. A
+//!   download has its name only once it is whole.
+//! - **Options** are in [`Settings`]. A server that refuses them or does not answer is asked again
+//!   with fewer, then with none; [`Report::asked_again`] tells.
+//! - **Progress** is told to the closure of [`Client::get`] and [`Client::put`].
+//! - **Cancelling** is for any thread that has a [`Canceller`]; the server is told.
+//! - **Packets** are shown to an [`Observer`], if there is one; without one they cost nothing.
+//! - **Failures** are [`TransferError`]s. What is in them of the server's words are its own bytes:
+//!   escape them before you show them.
+//!
+//! `cargo run -p tftp-mio --example client` shows all of it.
 
 mod attempt;
 mod files;

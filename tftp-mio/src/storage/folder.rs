@@ -329,6 +329,10 @@ impl Source for RegularFile {
         }
         Ok(filled)
     }
+
+    fn is_whole(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() >= self.size)
+    }
 }
 
 #[cfg(unix)]

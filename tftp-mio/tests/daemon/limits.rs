@@ -15,7 +15,7 @@ const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// A server with these options, that has a file `file` of two blocks.
 fn server(options: &[&str]) -> Server {
-    let server = Server::with([&["--write", "create", "--workers", "1"], options].concat());
+    let server = Server::with([&["--write", "create"], options].concat());
     fs::write(server.root().join("file"), content(600)).expect("a file to serve");
     server
 }
@@ -89,7 +89,17 @@ fn what_would_be_refused_anyway_takes_nobodys_place() {
 
 #[test]
 fn beyond_max_half_open_the_oldest_that_never_answered_gives_way() {
-    let server = server(&["--max-half-open", "2"]);
+    the_oldest_gives_way(&[]);
+}
+
+#[test]
+fn in_single_port_mode_it_does_so_too() {
+    the_oldest_gives_way(&["--single-port"]);
+}
+
+#[track_caller]
+fn the_oldest_gives_way(options: &[&str]) {
+    let server = server(&[&["--max-half-open", "2"], options].concat());
     let proved = running(&server, HERE);
     let mut first = half_open(&server, HERE);
     let second = half_open(&server, HERE);
