@@ -16,26 +16,39 @@ use crate::{
     transfer::Content,
 };
 
+/// Opcode and block number of a DATA packet (RFC 1350 section 5).
+const DATA_HEADER: usize = 4;
+
 /// Decides about requests.
 pub(crate) struct Judge {
     storage: Arc<dyn Storage>,
     limits: Limits,
+    /// Grants no block that would be fragmented on its way.
+    mtu_fit: bool,
+}
+
+/// What the way to a client carries.
+pub(crate) trait Carrier {
+    /// Bytes that the socket of an upload holds.
+    fn receive_buffer(&mut self) -> io::Result<usize>;
+
+    /// Bytes of the longest datagram that is not fragmented.
+    fn longest_datagram(&mut self) -> usize;
 }
 
 impl Judge {
-    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Limits) -> Self {
-        Self { storage, limits }
+    pub(crate) fn new(config: &Config, storage: Arc<dyn Storage>) -> Self {
+        Self { storage, limits: config.limits, mtu_fit: config.mtu_fit }
     }
 
-    /// Decides on options and opens the content. `receive_buffer` says how many bytes the socket of
-    /// an upload holds.
+    /// Decides on options and opens the content.
     pub(crate) fn decide(
         &self,
         request: &Request<'_>,
         wanted: &Wanted<'_>,
-        receive_buffer: impl FnOnce() -> io::Result<usize>,
+        carrier: &mut impl Carrier,
     ) -> Result<(Options, Content), Denied> {
-        let decided = self.open(request, wanted, receive_buffer)?;
+        let decided = self.open(request, wanted, carrier)?;
         let (asked, granted) = (request.options, decided.0);
         if !asked.is_empty() {
             wanted.note(format_args!("options asked for: {asked}; granted: {granted}"));
@@ -47,9 +60,19 @@ impl Judge {
         &self,
         request: &Request<'_>,
         wanted: &Wanted<'_>,
-        receive_buffer: impl FnOnce() -> io::Result<usize>,
+        carrier: &mut impl Carrier,
     ) -> Result<(Options, Content), Denied> {
         let mut limits = self.limits;
+        // Who asks for no more than any path carries needs no route to be looked up.
+        let asked = request.options.block_size().or(request.options.block_size2());
+        if self.mtu_fit && asked.is_some_and(|asked| asked > BlockSize::DEFAULT) {
+            let block = carrier.longest_datagram().saturating_sub(DATA_HEADER);
+            if let Some(block) =
+                u16::try_from(block).ok().and_then(|block| BlockSize::new(block).ok())
+            {
+                limits.max_block_size = limits.max_block_size.min(block);
+            }
+        }
         // Asked before anything is opened: a mail request names no file.
         limits.answer(request, None).map_err(denied)?;
         match request.operation {
@@ -65,7 +88,7 @@ impl Judge {
             Operation::Write => {
                 // A peer sends all of a window at once: one that our buffer cannot hold would lose
                 // its end every time.
-                let buffer = receive_buffer().map_err(|error| no_buffer(&error))?;
+                let buffer = carrier.receive_buffer().map_err(|error| no_buffer(&error))?;
                 let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
                 let block_size = asked.min(limits.max_block_size);
                 limits.max_window_size = limits.max_window_size.min(window_for(buffer, block_size));
@@ -110,10 +133,22 @@ pub fn explain(
         return Decision::Dropped;
     }
     let wanted = Wanted { listener: Some(listener), ..Wanted::new(client, request) };
-    let judge = Judge::new(storage, config.limits);
-    match judge.decide(request, &wanted, || Ok(usize::MAX)) {
+    match Judge::new(config, storage).decide(request, &wanted, &mut Anything) {
         Ok((options, _)) => Decision::Granted(options),
         Err(denied) => Decision::Refused(denied),
+    }
+}
+
+/// A way that carries whatever is asked.
+struct Anything;
+
+impl Carrier for Anything {
+    fn receive_buffer(&mut self) -> io::Result<usize> {
+        Ok(usize::MAX)
+    }
+
+    fn longest_datagram(&mut self) -> usize {
+        usize::MAX
     }
 }
 

@@ -55,6 +55,7 @@ use crate::{
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
 use finisher::Finisher;
+use giving_way::GivingWay;
 pub use histogram::Distribution;
 pub use judge::{Decision, explain};
 use limits::Admission;
@@ -83,6 +84,12 @@ pub struct Config {
     /// Poll loops, each on a thread of its own. Where the system cannot share a listening address
     /// between sockets (anywhere but on Linux) there is one.
     pub workers: NonZeroUsize,
+    /// While transfers are active a worker polls for that long before it sleeps: a wake-up less in
+    /// each round trip, for all of a processor's time.
+    pub busy_poll: Duration,
+    /// Never grant a block that has to be fragmented on the way to the client, as far as the route
+    /// to it tells.
+    pub mtu_fit: bool,
     /// What is negotiated at most.
     pub limits: Limits,
     /// How patient transfers are.
@@ -103,6 +110,8 @@ impl Default for Config {
             listen: vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 69)],
             ports: 20_000..=29_999,
             single_port: false,
+            busy_poll: Duration::ZERO,
+            mtu_fit: false,
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             limits: Limits::default(),
             timing: Timing::SERVER,
@@ -215,15 +224,16 @@ impl Server {
         let policy = Published::new(config, storage);
         let reloader = Reloader::new(Arc::clone(&policy), Arc::clone(&admission));
         let mut workers = Vec::new();
-        let each = polls.into_iter().zip(&*wakers).zip(listeners).zip(&*stopper.rounds);
-        for (((poll, waker), listeners), rounds) in each {
+        let each = polls.into_iter().zip(&*wakers).zip(listeners);
+        let each = each.zip(&*stopper.rounds).zip(GivingWay::of_workers(&wakers));
+        for ((((poll, waker), listeners), rounds), giving_way) in each {
             let sessions = Sessions::new(
                 poll.registry().try_clone()?,
                 Listeners::new(listeners)?,
-                config.single_port,
-                Ports::new(Arc::clone(&range), count),
+                (!config.single_port).then(|| Ports::new(Arc::clone(&range), count)),
                 Finisher::new(Arc::clone(waker)),
                 Arc::clone(&admission),
+                giving_way,
                 Arc::clone(&own),
             );
             let reception = Reception::new(Arc::clone(&policy), Arc::clone(&own));
@@ -234,6 +244,7 @@ impl Server {
                 stopper: stopper.clone(),
                 rounds: rounds.clone(),
                 single_port: config.single_port,
+                busy_poll: config.busy_poll,
             });
         }
         Ok(Self { workers, addresses, stopper, reloader, counters })

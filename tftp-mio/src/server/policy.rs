@@ -26,7 +26,7 @@ pub(crate) struct Policy {
 impl Policy {
     fn new(config: &Config, storage: Arc<dyn Storage>) -> Self {
         Self {
-            judge: Judge::new(storage, config.limits),
+            judge: Judge::new(config, storage),
             timing: config.timing,
             access: config.access.clone(),
             broadcast: config.broadcast,

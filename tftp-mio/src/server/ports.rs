@@ -141,6 +141,11 @@ impl Ports {
         }
     }
 
+    /// Gives up what no transfer uses.
+    pub(crate) fn close_idle(&mut self) {
+        self.idle.clear();
+    }
+
     fn rested(&mut self, local: SocketAddr) -> Option<OwnSocket> {
         let index = self.idle.iter().position(|own| own.local == local)?;
         // What came late for its last transfer is none of the next one's business.

@@ -15,7 +15,7 @@ use super::{
     own_addresses::OwnAddresses,
     policy::{Policy, Published, Subscription},
     session::About,
-    sessions::{Known, Sessions},
+    sessions::{Known, Parked, Sessions},
 };
 use crate::{
     socket::{Arrival, Route, address_towards, is_broadcast},
@@ -30,6 +30,13 @@ pub(crate) struct Reception {
     fingerprints: RandomState,
 }
 
+/// Whether a request may wait until another worker has made room for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Once,
+    None,
+}
+
 impl Reception {
     pub(crate) fn new(policy: Arc<Published>, own: Arc<OwnAddresses>) -> Self {
         Self { policy: Subscription::new(policy), own, fingerprints: RandomState::new() }
@@ -41,15 +48,18 @@ impl Reception {
         self.policy.policy()
     }
 
-    /// Takes a datagram that came to the listening socket with this index.
-    pub(crate) fn handle(
-        &self,
-        now: Instant,
-        index: usize,
-        mut arrival: Arrival<'_>,
-        sessions: &mut Sessions,
-    ) {
-        let listening = sessions.listeners.address(index);
+    /// Takes a request that has waited for room once more.
+    pub(crate) fn handle_parked(&self, now: Instant, parked: &Parked, sessions: &mut Sessions) {
+        let &Parked { index, from, to, ref datagram, .. } = parked;
+        if let Ok(Packet::Request(request)) = Packet::parse(datagram) {
+            let arrival = Arrival { index, from, to, datagram };
+            self.handle_request(now, &arrival, &request, sessions, Patience::None);
+        }
+    }
+
+    /// Takes a datagram that came to a listening socket.
+    pub(crate) fn handle(&self, now: Instant, mut arrival: Arrival<'_>, sessions: &mut Sessions) {
+        let listening = sessions.listeners.address(arrival.index);
         let policy = self.policy.policy();
         let reporter = sessions.reporter();
         if !policy.access.admits(arrival.from.ip()) {
@@ -73,7 +83,7 @@ impl Reception {
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, index, &arrival, &request, sessions);
+                self.handle_request(now, &arrival, &request, sessions, Patience::Once);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -90,7 +100,7 @@ impl Reception {
                 reporter.ignored(now, &arrival, Refused::Malformed, malformed);
                 if !group {
                     let text = malformed.to_string();
-                    answer(sessions, index, &arrival, ErrorCode::ILLEGAL_OPERATION, &text);
+                    answer(sessions, &arrival, ErrorCode::ILLEGAL_OPERATION, &text);
                 }
             }
         }
@@ -99,10 +109,10 @@ impl Reception {
     fn handle_request(
         &self,
         now: Instant,
-        index: usize,
         arrival: &Arrival<'_>,
         request: &Request<'_>,
         sessions: &mut Sessions,
+        patience: Patience,
     ) {
         let fingerprint = self.fingerprints.hash_one(arrival.datagram);
         match sessions.known(now, arrival.from, fingerprint) {
@@ -115,26 +125,33 @@ impl Reception {
             Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
-        let way = match sessions.open_way(now, index, arrival) {
+        let way = match sessions.open_way(now, arrival) {
             Ok(way) => way,
-            Err(why) => {
+            Err((_, told)) if patience == Patience::Once && sessions.park(arrival, told) => return,
+            Err((why, _)) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
                 sessions.reporter().refused(now, arrival.from, request, &busy, Refused::Busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
-                return answer(sessions, index, arrival, busy.code, &Denied::BUSY.text);
+                return answer(sessions, arrival, busy.code, &Denied::BUSY.text);
             }
         };
         let wanted = Wanted::new(arrival.from.ip(), request);
-        let decide = |sessions: &Sessions| {
-            let judge = &self.policy.policy().judge;
-            judge.decide(request, &wanted, || sessions.receive_buffer(&way))
+        let decide = |sessions: &mut Sessions| {
+            let mut carrier = sessions.carrier(now, &way, arrival.from);
+            self.policy.policy().judge.decide(request, &wanted, &mut carrier)
         };
         let mut granted = decide(sessions);
-        while matches!(&granted, Err(denied) if *denied == Denied::BUSY) && sessions.make_room(now)
-        {
-            granted = decide(sessions);
+        while matches!(&granted, Err(denied) if *denied == Denied::BUSY) {
+            let room = sessions.make_room(now);
+            if room == Some(true) {
+                granted = decide(sessions);
+            } else if patience == Patience::Once && sessions.park(arrival, room.is_some()) {
+                return sessions.close(way);
+            } else {
+                break;
+            }
         }
         // What is refused anyway takes nobody's place.
         let admitted =
@@ -144,6 +161,12 @@ impl Reception {
                     Err(full) => Err(full.into()),
                 }
             });
+        if let Err((Refused::Busy | Refused::ClientBusy, _)) = admitted
+            && patience == Patience::Once
+            && sessions.park(arrival, false)
+        {
+            return sessions.close(way);
+        }
         match admitted {
             Ok(((options, content), place)) => {
                 let transfer = self.transfer(now, arrival, options, content, &place);
@@ -182,10 +205,10 @@ impl Reception {
 }
 
 /// Answers with an ERROR from the listening socket.
-fn answer(sessions: &Sessions, index: usize, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
+fn answer(sessions: &Sessions, arrival: &Arrival<'_>, code: ErrorCode, text: &str) {
     let route = Route { to: arrival.from, from: Some(arrival.to) };
     let error = encode_error(code, text);
-    if let Some(listener) = sessions.listeners.get(index)
+    if let Some(listener) = sessions.listeners.get(arrival.index)
         && let Err(error) = listener.send(route, &error)
     {
         tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");

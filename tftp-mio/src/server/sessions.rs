@@ -15,7 +15,8 @@ use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
     finisher::{Finished, Finisher},
-    giving_way::GivingWay,
+    giving_way::{GivingWay, News, Room},
+    judge::Carrier,
     limits::{Admission, Full, Place},
     listeners::Listeners,
     own_addresses::OwnAddresses,
@@ -38,9 +39,8 @@ const DUPLICATE: Duration = Duration::from_secs(1);
 pub(crate) struct Sessions {
     registry: Registry,
     pub(crate) listeners: Listeners,
-    /// Transfers go through the listening sockets.
-    single_port: bool,
-    ports: Ports,
+    /// Sockets of transfers; `None` where those go through the listening sockets.
+    ports: Option<Ports>,
     slots: Slab<Session>,
     /// The latest session of each peer.
     by_peer: HashMap<SocketAddr, usize>,
@@ -54,9 +54,23 @@ pub(crate) struct Sessions {
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,
     finisher: Finisher,
-    serial: u64,
+    /// Requests that wait for another worker's session to give way.
+    parked: VecDeque<Parked>,
     outbox: Outbox,
 }
+
+/// A request that is handled once more when there is room.
+pub(crate) struct Parked {
+    pub(crate) index: usize,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: IpAddr,
+    pub(crate) datagram: Box<[u8]>,
+    /// Answers of other workers that it waits for.
+    answers: usize,
+}
+
+/// Requests that may wait at a time.
+const MOST_PARKED: usize = 64;
 
 /// What is known of a peer that sends a request.
 pub(crate) enum Known {
@@ -74,28 +88,27 @@ impl Sessions {
     pub(crate) fn new(
         registry: Registry,
         listeners: Listeners,
-        single_port: bool,
-        ports: Ports,
+        ports: Option<Ports>,
         finisher: Finisher,
         admission: Arc<Admission>,
+        giving_way: GivingWay,
         own: Arc<OwnAddresses>,
     ) -> Self {
         Self {
             registry,
             listeners,
-            single_port,
             ports,
             slots: Slab::new(),
             by_peer: HashMap::new(),
             reporter: Reporter::new(admission.counters()),
             admission,
-            giving_way: GivingWay::default(),
+            giving_way,
             lingering: 0,
             own,
             timers: Timers::default(),
             queue: VecDeque::new(),
             finisher,
-            serial: 0,
+            parked: VecDeque::new(),
             outbox: Outbox::new(),
         }
     }
@@ -126,44 +139,51 @@ impl Sessions {
             };
             // A client that asks again from another port has given its first request up.
             let of = (full == Full::Client).then_some(client);
-            if !self.drop_unproved(now, of) {
-                return match full {
-                    Full::HalfOpen => Ok(self.admission.admit_half_open(client)),
-                    Full::Transfers | Full::Client => Err(full),
-                };
+            match (self.giving_way.choose_unproved(of), full) {
+                (Room::Own(key), _) => self.evict(now, key),
+                // There is one too many until the other worker has heard of it.
+                (Room::Elsewhere, _) | (Room::None, Full::HalfOpen) => {
+                    return Ok(self.admission.admit_half_open(client));
+                }
+                (Room::None, Full::Transfers | Full::Client) => return Err(full),
             }
         }
     }
 
-    /// A way for one more transfer, asked for by `arrival` at the listening socket `index`. Where
-    /// no socket is left, uploads that only linger make room, then the oldest transfer whose peer
+    /// A way for one more transfer, asked for by `arrival`. Where no socket is left, uploads that only linger make room, then the oldest transfer whose peer
     /// has proved nothing.
+    ///
+    /// # Errors
+    /// When there is none, and whether another worker makes room.
     pub(crate) fn open_way(
         &mut self,
         now: Instant,
-        index: usize,
         arrival: &Arrival<'_>,
-    ) -> Result<Way, NoPort> {
-        if self.single_port {
-            return Ok(Way::Listener { index, from: arrival.to });
-        }
+    ) -> Result<Way, (NoPort, bool)> {
         loop {
-            match self.ports.open(arrival.to, arrival.from) {
-                Err(_) if self.make_room(now) => {}
-                result => return Ok(Way::Own(result?)),
+            let Some(ports) = &mut self.ports else {
+                return Ok(Way::Listener { index: arrival.index, from: arrival.to });
+            };
+            let why = match ports.open(arrival.to, arrival.from) {
+                Ok(own) => return Ok(Way::Own(own)),
+                Err(why) => why,
+            };
+            match self.make_room(now) {
+                Some(true) => {}
+                Some(false) => return Err((why, true)),
+                None => return Err((why, false)),
             }
         }
     }
 
-    /// The receive buffer of a way, enlarged where it is for one transfer only.
-    pub(crate) fn receive_buffer(&self, way: &Way) -> io::Result<usize> {
-        match way {
-            Way::Own(own) => {
-                own.socket.enlarge_receive_buffer();
-                own.socket.receive_buffer()
-            }
-            Way::Listener { index, .. } => self.listeners.receive_buffer(*index),
-        }
+    /// What a way carries to `peer`.
+    pub(crate) fn carrier<'a>(
+        &'a mut self,
+        now: Instant,
+        way: &'a Way,
+        peer: SocketAddr,
+    ) -> impl Carrier + use<'a> {
+        WayTo { now, way, peer, listeners: &self.listeners, outbox: &mut self.outbox }
     }
 
     /// Answers a request with an ERROR by a way that was opened for it, and closes the way.
@@ -173,9 +193,58 @@ impl Sessions {
         {
             tracing::debug!(%peer, %error, "an ERROR could not be sent");
         }
-        if let Way::Own(own) = way {
-            self.ports.close(own);
+        self.close(way);
+    }
+
+    /// Closes a way that no transfer took.
+    pub(crate) fn close(&mut self, way: Way) {
+        if let (Way::Own(own), Some(ports)) = (way, &mut self.ports) {
+            ports.close(own);
         }
+    }
+
+    /// Has a request handled once more when other workers may have made room: one that was told to,
+    /// or all of them with what has come for them by now. Returns whether it may wait.
+    pub(crate) fn park(&mut self, arrival: &Arrival<'_>, told: bool) -> bool {
+        if self.parked.len() >= MOST_PARKED {
+            return false;
+        }
+        let answers = if told { 1 } else { self.giving_way.ask_others() };
+        if answers > 0 {
+            let Arrival { index, from, to, datagram } = *arrival;
+            self.parked.push_back(Parked { index, from, to, datagram: datagram.into(), answers });
+        }
+        answers > 0
+    }
+
+    /// Drops the sessions that give way to requests at other workers. Returns the requests of ours
+    /// that have waited enough.
+    pub(crate) fn exchange_news(&mut self, now: Instant) -> Vec<Parked> {
+        let News { chosen, mut answers, .. } = self.giving_way.take_news();
+        for chosen in chosen {
+            let found = self.slots.get(chosen.key).filter(|found| found.serial == chosen.serial);
+            // Its peer may have answered meanwhile.
+            if found.is_some_and(|found| found.reported || !found.transfer.is_proved()) {
+                self.evict(now, chosen.key);
+            }
+            // What rests here is missed elsewhere.
+            if let Some(ports) = &mut self.ports {
+                ports.close_idle();
+            }
+            self.giving_way.gave_way(chosen);
+        }
+        let mut ready = Vec::new();
+        while answers > 0
+            && let Some(first) = self.parked.front_mut()
+        {
+            let taken = answers.min(first.answers);
+            answers -= taken;
+            first.answers -= taken;
+            if first.answers == 0 {
+                ready.extend(self.parked.pop_front());
+            }
+        }
+        ready
     }
 
     /// Opens a session and sends its first packet.
@@ -189,7 +258,7 @@ impl Sessions {
     ) {
         let peer = about.peer;
         // Its packets could not be told from those of an earlier transfer.
-        if self.single_port
+        if self.ports.is_none()
             && let Some(&earlier) = self.by_peer.get(&peer)
         {
             self.drop_replaced(now, earlier);
@@ -209,13 +278,12 @@ impl Sessions {
             }
             own.watched = true;
         }
-        self.serial += 1;
-        self.giving_way.began(self.serial, key);
+        let serial = self.giving_way.began(key, peer.ip());
         self.reporter.transfer_began(about.operation);
         slot.insert(Session {
             transfer,
             way,
-            serial: self.serial,
+            serial,
             about,
             place,
             armed: Instant::NEVER,
@@ -376,38 +444,41 @@ impl Sessions {
         }
     }
 
-    /// Drops the session that has lingered longest, or else the oldest unproved one, if any.
-    pub(crate) fn make_room(&mut self, now: Instant) -> bool {
-        match self.giving_way.lingering() {
-            Some(key) => {
-                self.remove(key);
-                true
+    /// Drops the session that has lingered longest, or else the oldest unproved one. Returns whether
+    /// that is done, or will be by another worker; `None` where there is none.
+    pub(crate) fn make_room(&mut self, now: Instant) -> Option<bool> {
+        match self.giving_way.choose() {
+            Room::Own(key) => {
+                self.evict(now, key);
+                Some(true)
             }
-            None => self.drop_unproved(now, None),
+            Room::Elsewhere => Some(false),
+            Room::None => None,
         }
     }
 
-    /// Drops the oldest session whose peer has proved nothing, of one client or of all, if any. The
-    /// peer is told: its answer may be on its way, and it would wait for ours in vain.
-    fn drop_unproved(&mut self, now: Instant, of: Option<IpAddr>) -> bool {
-        let whose = |key: &usize| self.slots.get(*key).map(|session| session.about.peer.ip());
-        let first = self.giving_way.unproved().find(|key| of.is_none() || whose(key) == of);
-        let Some(key) = first else { return false };
-        if let Some(session) = self.slots.get_mut(key) {
+    /// Drops a session that gives way, if it is there. A peer that has proved nothing is told: its
+    /// answer may be on its way, and it would wait for ours in vain.
+    fn evict(&mut self, now: Instant, key: usize) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        if !session.reported {
             self.reporter.transfer_ended(now, session);
             session.transfer.abort(ErrorCode::NOT_DEFINED, "server is busy, try again");
             if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
                 session.transfer.pump(now, socket, from, &mut self.outbox);
             }
-            self.remove(key);
         }
-        true
+        self.remove(key);
     }
 
     /// After any input: sends, reports, arms the timer, or drops the session.
     fn carry_on(&mut self, now: Instant, key: usize) {
         let Some(session) = self.slots.get_mut(key) else { return };
         session.transfer.let_go_if_failed();
+        // Known to all workers before the peer sees what follows.
+        if session.transfer.is_proved() && session.place.proved() {
+            self.giving_way.proved(session.serial);
+        }
         if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
             let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
             if pumped == Pumped::More {
@@ -456,7 +527,7 @@ impl Sessions {
             session.reported = true;
             session.place.over();
             self.lingering += 1;
-            self.giving_way.lingers(session.serial, key);
+            self.giving_way.lingers(session.serial, key, session.about.peer.ip());
             self.reporter.transfer_ended(now, session);
         } else if session.transfer.is_proved() && session.place.proved() {
             session.about.proved_at = now;
@@ -476,9 +547,33 @@ impl Sessions {
         if self.by_peer.get(&session.about.peer) == Some(&key) {
             self.by_peer.remove(&session.about.peer);
         }
-        if let Way::Own(own) = session.way {
-            self.ports.close(own);
+        self.close(session.way);
+    }
+}
+
+/// A way, and whom it leads to.
+struct WayTo<'a> {
+    now: Instant,
+    way: &'a Way,
+    peer: SocketAddr,
+    listeners: &'a Listeners,
+    outbox: &'a mut Outbox,
+}
+
+impl Carrier for WayTo<'_> {
+    /// Enlarged where it is for one transfer only.
+    fn receive_buffer(&mut self) -> io::Result<usize> {
+        match self.way {
+            Way::Own(own) => {
+                own.socket.enlarge_receive_buffer();
+                own.socket.receive_buffer()
+            }
+            Way::Listener { index, .. } => self.listeners.receive_buffer(*index),
         }
+    }
+
+    fn longest_datagram(&mut self) -> usize {
+        self.outbox.paths().longest_datagram(self.now, self.peer)
     }
 }
 

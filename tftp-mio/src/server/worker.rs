@@ -25,6 +25,8 @@ pub(crate) struct Worker {
     pub(crate) rounds: Rounds,
     /// Transfers go through the listening sockets.
     pub(crate) single_port: bool,
+    /// How long to poll before sleeping while transfers are active.
+    pub(crate) busy_poll: Duration,
 }
 
 /// A worker at work.
@@ -60,16 +62,16 @@ impl Running {
             let asked_to_stop = self.worker.stopper.requests();
             let news = std::mem::replace(&mut self.asked_to_stop, asked_to_stop) != asked_to_stop;
             let sleep = if news { Some(Duration::ZERO) } else { self.sleep() };
-            match self.worker.poll.poll(&mut events, sleep) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => result?,
-            }
+            self.wait(&mut events, sleep)?;
             self.worker.rounds.count();
             let now = self.clock.now();
             let sessions = &mut self.worker.sessions;
             for event in &events {
                 if event.token() == WAKE {
                     sessions.handle_finished(now);
+                    for parked in sessions.exchange_news(now) {
+                        self.worker.reception.handle_parked(now, &parked, sessions);
+                    }
                 } else if let Some(index) = sessions.listeners.index(event.token()) {
                     self.waiting[index] |= event.is_readable();
                     if event.is_writable() {
@@ -89,6 +91,24 @@ impl Running {
             if self.stop(now) {
                 return Ok(self.worker.sessions.listeners);
             }
+        }
+    }
+
+    /// Waits for events, up to `sleep` long.
+    fn wait(&mut self, events: &mut Events, sleep: Option<Duration>) -> io::Result<()> {
+        let Worker { poll, sessions, busy_poll, .. } = &mut self.worker;
+        let busy = if sessions.any_running() { *busy_poll } else { Duration::ZERO };
+        let busy = sleep.map_or(busy, |sleep| sleep.min(busy));
+        let until = self.clock.now() + busy;
+        while !busy.is_zero() && self.clock.now() < until {
+            poll.poll(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+        }
+        match poll.poll(events, sleep.map(|sleep| sleep.saturating_sub(busy))) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
         }
     }
 
@@ -131,7 +151,8 @@ impl Running {
                     && !is_request(datagram)
                     && sessions.handle_datagrams(now, index, from, iter::once(datagram));
                 if !served && !stopping {
-                    reception.handle(now, index, Arrival { from, to, datagram }, sessions);
+                    let arrival = Arrival { index, from, to, datagram };
+                    reception.handle(now, arrival, sessions);
                 }
             }
         }

@@ -46,6 +46,8 @@ pub(crate) struct Run<'b> {
 /// One datagram that came to a listening socket.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival<'b> {
+    /// The number of that socket.
+    pub(crate) index: usize,
     pub(crate) from: SocketAddr,
     /// The address of ours that it was sent to; that of the socket where the system does not tell.
     pub(crate) to: IpAddr,

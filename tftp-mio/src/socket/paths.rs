@@ -41,6 +41,11 @@ impl Paths {
         !path.refused && stride + headers(peer.ip()) <= path.mtu as usize
     }
 
+    /// The longest datagram that reaches `peer` unfragmented.
+    pub(crate) fn longest_datagram(&mut self, now: Instant, peer: SocketAddr) -> usize {
+        (self.path(now, peer).mtu as usize).saturating_sub(headers(peer.ip()))
+    }
+
     /// The system would not cut a send to `peer` into packets.
     pub(crate) fn refuse_segments(&mut self, now: Instant, peer: SocketAddr) {
         self.path(now, peer).refused = true;

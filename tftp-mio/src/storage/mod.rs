@@ -87,6 +87,14 @@ pub trait Source: Send {
     /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake).
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Whether all of a known length can still be read: a file may be cut off.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    fn is_whole(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// The peer has everything before `offset`: it is never read again, and a source that cannot
     /// be read twice may forget it.
     fn forget_before(&mut self, offset: u64) {

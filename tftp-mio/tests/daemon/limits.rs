@@ -15,7 +15,7 @@ const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// A server with these options, that has a file `file` of two blocks.
 fn server(options: &[&str]) -> Server {
-    let server = Server::with([&["--write", "create", "--workers", "1"], options].concat());
+    let server = Server::with([&["--write", "create"], options].concat());
     fs::write(server.root().join("file"), content(600)).expect("a file to serve");
     server
 }

@@ -7,9 +7,11 @@
 
 mod access;
 mod addresses;
+mod clock;
 mod config;
 mod confinement;
 mod explaining;
+mod fragments;
 mod hostile;
 mod hosts;
 mod large;

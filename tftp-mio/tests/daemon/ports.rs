@@ -15,8 +15,7 @@ use crate::{
 };
 
 /// A server on an address of the loopback network that no other test uses, so that it has all of
-/// its transfer ports to itself; with one worker, so that requests are taken one by one, and a file
-/// `file`.
+/// its transfer ports to itself; with a file `file`.
 fn server(options: &[&str]) -> Server {
     static TESTS: AtomicU8 = AtomicU8::new(0);
     let [.., high, low] = process::id().to_be_bytes();
@@ -24,10 +23,7 @@ fn server(options: &[&str]) -> Server {
     let address = format!("{}:0", Ipv4Addr::new(127, 100 + test, high, low));
     let root = TempDir::new().expect("a folder to serve");
     fs::write(root.path().join("file"), "content").expect("a file to serve");
-    Server::serving(
-        root,
-        [&["--listen", &address, "--write", "create", "--workers", "1"], options].concat(),
-    )
+    Server::serving(root, [&["--listen", &address, "--write", "create"], options].concat())
 }
 
 fn peer(server: &Server) -> Peer {
@@ -212,7 +208,7 @@ fn a_server_without_descriptors_says_busy_and_recovers() {
 fn with_descriptors(limit: &str) -> Server {
     let root = TempDir::new().expect("a folder to serve");
     fs::write(root.path().join("file"), content(600)).expect("a file to serve");
-    let tftpd = command(["--workers", "1"]);
+    let tftpd = command([""; 0]);
     let mut limited = process::Command::new("sh");
     limited.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]);
     limited.arg(tftpd.get_program()).args(tftpd.get_args()).arg(root.path());

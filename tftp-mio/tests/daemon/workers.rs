@@ -75,3 +75,18 @@ fn a_stop_is_told_once_and_ends_all_of_them() {
     let log = server.stop();
     assert_eq!(log.matches("stopping").count(), 1, "{log}");
 }
+
+/// Polling instead of sleeping changes nothing but the time.
+#[test]
+fn a_server_that_polls_busily_serves_and_stops_like_any_other() {
+    let server = server(&["--busy-poll", "500"]);
+    let mut peers = peers(&server);
+    for peer in &mut peers {
+        peer.ask(rrq("file", &[("timeout", "9")]));
+        peer.expect(oack(&[("timeout", "9")]));
+        peer.send(ack(0));
+        assert!(peer.read_blocks(1, 512, 1) == content(2000));
+    }
+    let log = server.stop();
+    assert_eq!(log.matches("outcome=\"completed\"").count(), 32, "{log}");
+}

@@ -228,7 +228,7 @@ fn whole(groups: &Groups) -> std::ops::Range<usize> {
 
 fn take_step(steps: &mut usize, wanted: &Wanted<'_>) -> Result<(), Denied> {
     if *steps == 0 {
-        warn(wanted, "the rules for names do not end");
+        wanted.note(format_args!("the rules do not end"));
         return Err(ENDLESS);
     }
     *steps -= 1;
@@ -237,7 +237,7 @@ fn take_step(steps: &mut usize, wanted: &Wanted<'_>) -> Result<(), Denied> {
 
 fn checked_length(name: &[u8], wanted: &Wanted<'_>) -> Result<(), Denied> {
     if name.len() > Map::LONGEST {
-        warn(wanted, "the rules for names make one too long");
+        wanted.note(format_args!("the rules make the name too long"));
         return Err(TOO_LONG);
     }
     Ok(())
@@ -257,13 +257,6 @@ fn check_raw(wanted: &Wanted<'_>, name: &[u8]) -> Result<(), Denied> {
         return Err(LEAVES);
     }
     Ok(())
-}
-
-/// Something is wrong with the rules, not with the request.
-fn warn(wanted: &Wanted<'_>, what: &str) {
-    wanted.note(format_args!("{what}"));
-    let Wanted { client, name, .. } = wanted;
-    tracing::warn!(%client, name = %format_args!("\"{}\"", name.escape_ascii()), "{what}");
 }
 
 /// The ERROR for a rule that refuses: printable ASCII, and short enough for one packet.

@@ -1,6 +1,6 @@
 //! Where requests are taken, and from which ports they are answered.
 
-use std::{net::SocketAddr, num::NonZeroUsize, ops::RangeInclusive};
+use std::{net::SocketAddr, num::NonZeroUsize, ops::RangeInclusive, time::Duration};
 
 use tftp_mio::server::Config;
 
@@ -29,6 +29,10 @@ pub(crate) struct Listening {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
 
+    /// Poll that long before sleeping while transfers are active: faster, for a processor's time
+    #[arg(long, value_name = "MICROSECONDS", default_value = "0")]
+    busy_poll: u64,
+
     /// Also answer requests that were sent to a broadcast or multicast address
     #[arg(long)]
     broadcast: bool,
@@ -41,6 +45,7 @@ impl Listening {
         if let Some(workers) = self.workers {
             config.workers = workers;
         }
+        config.busy_poll = Duration::from_micros(self.busy_poll);
         config.broadcast = self.broadcast;
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);

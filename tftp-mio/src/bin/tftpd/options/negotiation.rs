@@ -18,6 +18,10 @@ pub(crate) struct Negotiation {
     #[arg(long, value_name = "BLOCKS", default_value = "64", value_parser = value::window_size)]
     max_windowsize: WindowSize,
 
+    /// Never grant a block size that would be fragmented on the route to the client
+    #[arg(long)]
+    mtu_fit: bool,
+
     /// Never negotiate this option, repeatable
     #[arg(long, value_name = "OPTION", value_parser = value::option_kind)]
     refuse: Vec<OptionKind>,
@@ -40,6 +44,7 @@ impl Negotiation {
         config.limits.options = self.options();
         config.limits.max_block_size = self.max_blksize;
         config.limits.max_window_size = self.max_windowsize;
+        config.mtu_fit = self.mtu_fit;
         config.timing = Timing::SERVER.with_ceiling(self.timeout).with_retries(self.retries);
     }
 

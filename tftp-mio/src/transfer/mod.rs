@@ -3,14 +3,17 @@
 //! This is where the canonical loop of tftp-core meets files and sockets; server and client share
 //! it. Both give it datagrams and the time, then [`pump`](Transfer::pump) it.
 
+mod ahead;
+mod gathered;
+
 use std::{
-    io::{self, IoSlice},
+    io,
     net::{IpAddr, SocketAddr},
 };
 
 use tftp_core::{
-    Burst, Chunk, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats,
-    Status, Transmit, UNKNOWN_TID, Verdict,
+    Burst, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats, Status,
+    Transmit, UNKNOWN_TID, Verdict,
 };
 
 use crate::{
@@ -18,6 +21,9 @@ use crate::{
     socket::{Paths, Route, Socket},
     storage::{Sink, Source, trouble},
 };
+
+use ahead::{Ahead, Claim};
+use gathered::Gathered;
 
 /// What a transfer moves.
 pub(crate) enum Content {
@@ -31,6 +37,7 @@ pub(crate) struct Outbox {
     small: [u8; SMALL_PACKET],
     content: Box<[u8]>,
     framed: Box<[u8]>,
+    ahead: Ahead,
     paths: Paths,
 }
 
@@ -46,8 +53,13 @@ impl Outbox {
             small: [0; SMALL_PACKET],
             content: vec![0; FRAMED].into(),
             framed: vec![0; FRAMED].into(),
+            ahead: Ahead::default(),
             paths: Paths::default(),
         }
+    }
+
+    pub(crate) fn paths(&mut self) -> &mut Paths {
+        &mut self.paths
     }
 }
 
@@ -77,7 +89,7 @@ pub(crate) struct Transfer {
 }
 
 enum Half {
-    Sending { machine: Sender, source: Box<dyn Source> },
+    Sending { machine: Sender, source: Box<dyn Source>, claim: Claim },
     Receiving { machine: Receiver, storing: Storing },
 }
 
@@ -103,7 +115,7 @@ enum Storing {
 
 impl Transfer {
     pub(crate) fn sending(machine: Sender, source: Box<dyn Source>) -> Self {
-        Self::new(Half::Sending { machine, source })
+        Self::new(Half::Sending { machine, source, claim: Claim::default() })
     }
 
     pub(crate) fn receiving(machine: Receiver, sink: Box<dyn Sink>) -> Self {
@@ -300,14 +312,15 @@ impl Transfer {
         route: Route,
         outbox: &mut Outbox,
     ) -> io::Result<()> {
-        let Half::Sending { machine, source } = &mut self.half else { return Ok(()) };
+        let Half::Sending { machine, source, claim } = &mut self.half else { return Ok(()) };
         let most = u16::try_from(FRAMED / burst.stride()).unwrap_or(u16::MAX);
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
         source.forget_before(machine.acknowledged());
         let read = loop {
             let content = &mut outbox.content[..burst.payload_len()];
-            match source.read_at(burst.offset(), content) {
+            let ahead = &mut outbox.ahead;
+            match ahead.read_at(now, claim, source.as_mut(), burst.offset(), content) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
                     let Some(shorter) = burst.first(burst.packets() / 2) else {
@@ -398,47 +411,5 @@ impl Transfer {
     /// What the system said of the latest datagram that it would not send.
     pub(crate) fn take_send_error(&mut self) -> Option<io::Error> {
         self.send_error.take()
-    }
-}
-
-/// As many packets as the system puts together.
-const MOST_GATHERED: usize = 64;
-
-/// Chunks of a file that follow each other, to be written with one call.
-struct Gathered<'d> {
-    offset: u64,
-    slices: [IoSlice<'d>; MOST_GATHERED],
-    count: usize,
-    len: usize,
-    /// With them the file is whole.
-    last: bool,
-}
-
-impl<'d> Gathered<'d> {
-    fn new() -> Self {
-        let slices = [IoSlice::new(&[]); MOST_GATHERED];
-        Self { offset: 0, slices, count: 0, len: 0, last: false }
-    }
-
-    /// Adds a chunk; returns whether it follows the others and there is room.
-    fn add(&mut self, chunk: &Chunk<'d>) -> bool {
-        let follows = self.count == 0 || chunk.offset == self.offset + self.len as u64;
-        let Some(free) = self.slices.get_mut(self.count).filter(|_| follows) else { return false };
-        if self.count == 0 {
-            self.offset = chunk.offset;
-        }
-        *free = IoSlice::new(chunk.bytes);
-        self.count += 1;
-        self.len += chunk.bytes.len();
-        self.last |= chunk.last;
-        true
-    }
-
-    fn write_to(mut self, sink: &mut dyn Sink) -> io::Result<()> {
-        match &mut self.slices[..self.count] {
-            [] => Ok(()),
-            [one] => sink.write_at(self.offset, one),
-            many => sink.write_vectored_at(self.offset, many),
-        }
     }
 }
