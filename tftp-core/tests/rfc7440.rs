@@ -247,6 +247,14 @@ fn f40_a_gap_near_the_flights_end_is_answered_a_quarter_round_trip_later() {
 }
 
 #[test]
+fn f40_a_gap_that_was_answered_after_a_pause_is_not_answered_by_later_blocks() {
+    let (file, mut session) = writing(16, 200);
+    session.receives(40, &blocks(&file, 8, 1..=2)).receives(41, &blocks(&file, 8, 4..=4));
+    session.wakes(51).sends(51, &[ack(2)]);
+    session.receives(52, &blocks(&file, 8, 5..=12)).is_silent(53);
+}
+
+#[test]
 fn f40_at_least_a_millisecond_is_left_to_reordering() {
     let (file, mut session) = writing_after(4, 200, 0);
     session.receives(0, &blocks(&file, 8, 1..=1)).receives(0, &blocks(&file, 8, 3..=3));
@@ -295,7 +303,8 @@ fn a_client_asks_for_a_window_that_was_lost_as_a_whole_after_40_ms() {
 fn a_server_and_a_lock_step_client_wait_five_times_as_long() {
     let (file, mut server) = writing(4, 200);
     server.receives(1, &blocks(&file, 8, 1..=4)).sends(1, &[ack(4)]);
-    assert_eq!(server.timer(), Some(at(201)));
+    server.receives(2, &blocks(&file, 8, 5..=8)).sends(2, &[ack(8)]);
+    assert_eq!(server.timer(), Some(at(202)));
     let mut client = read(windows_of(1));
     client.sends(0, &[REQUEST]).gets(1, oack("blksize=8 windowsize=1")).sends(1, &[ack(0)]);
     client.receives(2, &blocks(&file, 8, 1..=1)).sends(2, &[ack(1)]);
@@ -363,8 +372,16 @@ fn f27_after_a_time_out_a_block_that_comes_twice_draws_itself_no_further_blocks_
     session.sends(400, &blocks(&file, 8, 1..=4)).gets(500, ack(3));
     session.sends(500, &blocks(&file, 8, 4..=7));
     // Block 4 comes a second time: U-Boot and EDK2 acknowledge it. Blocks 5 to 7 are on their way.
-    session.gets(501, ack(4)).sends(501, &blocks(&file, 8, 8..=8));
-    session.gets(600, ack(8)).sends(600, &blocks(&file, 8, 9..=12));
+    session.gets(501, ack(4));
+    assert_eq!(session.timer(), Some(tftp_core::Instant::NEVER), "no timer beside a plan");
+    session.sends(501, &blocks(&file, 8, 8..=8));
+    // What is on its way was begun before that: it measures nothing.
+    let Half::Sender(sender) = &session.half else { unreachable!() };
+    let measured = sender.stats().round_trip;
+    session.gets(600, ack(8));
+    let Half::Sender(sender) = &session.half else { unreachable!() };
+    assert_eq!(sender.stats().round_trip, measured);
+    session.sends(600, &blocks(&file, 8, 9..=12));
     // Without a time-out before it, an ACK inside the window begins the next one.
     session.gets(700, ack(9)).sends(700, &blocks(&file, 8, 10..=13));
     session.gets(800, ack(10)).sends(800, &blocks(&file, 8, 11..=14));

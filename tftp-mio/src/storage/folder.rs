@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use cap_std::{
@@ -27,6 +28,8 @@ pub struct Folder {
     root: Dir,
     uploads: Uploads,
     names: Names,
+    /// Set once it was said that the folder itself is gone.
+    told_gone: AtomicBool,
 }
 
 const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
@@ -42,7 +45,8 @@ impl Folder {
     /// When it cannot be opened or is no folder.
     pub fn open(root: &Path, uploads: impl Into<Uploads>) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(root, ambient_authority())?;
-        Ok(Self { root, uploads: uploads.into(), names: Names::default() })
+        let (uploads, told_gone) = (uploads.into(), AtomicBool::new(false));
+        Ok(Self { root, uploads, names: Names::default(), told_gone })
     }
 
     /// Finds files by more than their plain names.
@@ -59,6 +63,16 @@ impl Folder {
     /// When the system gives no further descriptor.
     pub fn sweep(&self) -> io::Result<Sweep> {
         Ok(Sweep::new(self.root.try_clone()?))
+    }
+
+    /// Asked when something is missing: says, once, if that is the folder itself.
+    fn tell_if_gone(&self) {
+        if is_removed(&self.root) && !self.told_gone.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the served folder has been removed: nothing is found until it is there again and \
+                 tftpd is restarted"
+            );
+        }
     }
 
     /// Where an upload goes: into the folder where the name would be looked for first.
@@ -148,10 +162,18 @@ impl Storage for Folder {
     fn open(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Source>, Denied> {
         let open = |name| self.open_anywhere(wanted, &name::to_path(name).ok_or(NO_FILE)?);
         let file = match (open(wanted.name), name::without_rom_padding(wanted.name)) {
-            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => open(shorter)?,
-            (found, _) => found?,
+            (Err(refusal), Some(shorter)) if refusal == NOT_FOUND => open(shorter),
+            (found, _) => found,
         };
-        Ok(Box::new(file))
+        match file {
+            Ok(file) => Ok(Box::new(file)),
+            Err(refusal) => {
+                if refusal == NOT_FOUND {
+                    self.tell_if_gone();
+                }
+                Err(refusal)
+            }
+        }
     }
 
     fn create(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Sink>, Denied> {
@@ -170,7 +192,10 @@ impl Storage for Folder {
         }
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         let folder = self.root.open_dir(parent).map_err(|error| match denied(&error) {
-            refusal if refusal == NOT_FOUND => NO_FOLDER,
+            refusal if refusal == NOT_FOUND => {
+                self.tell_if_gone();
+                NO_FOLDER
+            }
             refusal => refusal,
         })?;
         let mut replaced = None;
@@ -232,10 +257,28 @@ fn reading() -> OpenOptions {
 fn denied(error: &io::Error) -> Denied {
     use io::ErrorKind;
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => NOT_FOUND,
+        // The last of them is what NFS says of a folder that is gone.
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::InvalidFilename
+        | ErrorKind::StaleNetworkFileHandle => NOT_FOUND,
         _ if out_of_descriptors(error) => Denied::BUSY,
         _ => NOT_ALLOWED,
     }
+}
+
+/// Whether a folder that is open has no name any more.
+#[cfg(unix)]
+fn is_removed(folder: &Dir) -> bool {
+    match rustix::fs::fstat(folder) {
+        Ok(found) => found.st_nlink == 0,
+        Err(errno) => errno == rustix::io::Errno::STALE,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_removed(_: &Dir) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@
 
 mod access;
 mod addresses;
+mod clock;
 mod config;
 mod confinement;
 mod explaining;

@@ -185,6 +185,51 @@ fn what_is_no_regular_file_is_refused_at_once() {
 }
 
 #[test]
+#[ignore = "makes a device, which needs root; .ci/run runs it"]
+fn a_device_is_refused_at_once() {
+    let tree = Tree::new();
+    for (name, kind, numbers) in [("zero", "c", ["1", "5"]), ("disk", "b", ["7", "0"])] {
+        let mut mknod = Command::new("mknod");
+        let made = mknod.arg(tree.root().join(name)).arg(kind).args(numbers).status();
+        assert!(made.expect("mknod runs").success());
+        tree.refuses(name, 2);
+    }
+    tree.server.stop();
+}
+
+#[test]
+fn a_folder_that_is_removed_is_said_once_and_served_again_after_a_restart() {
+    let around = TempDir::new().expect("a folder");
+    let root = around.path().join("root");
+    let serve = || {
+        fs::create_dir(&root).expect("a folder to serve");
+        fs::write(root.join("file"), "content").expect("a file");
+        let mut command = command(["--write", "create"]);
+        command.arg(&root);
+        Server::run(TempDir::new().expect("a folder"), command)
+    };
+    let server = serve();
+    fs::remove_dir_all(&root).expect("our own folder");
+    for _ in 0..3 {
+        let mut peer = Peer::of(&server);
+        peer.ask(rrq("file", &[]));
+        peer.expect(b"\0\x05\0\x01file not found\0");
+        peer.ask(wrq("new", &[]));
+        peer.expect_error(2);
+    }
+    let log = server.stop();
+    assert_eq!(log.matches("WARN the served folder has been removed").count(), 1, "{log}");
+    assert!(log.contains("tftpd is restarted"), "{log}");
+
+    let server = serve();
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[]));
+    peer.expect(data(1, "content"));
+    peer.send(ack(1));
+    server.stop();
+}
+
+#[test]
 fn one_trailing_ff_is_taken_off_where_the_exact_name_does_not_exist() {
     let tree = Tree::new();
     tree.serves(b"file\xFF", "content");

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     peer::{Peer, ack, content, data, error, oack, request, rrq, wrq},
+    preload::preload,
     server::{Server, command},
 };
 
@@ -147,6 +148,53 @@ fn nothing_is_left_of_uploads_that_were_cut_off_by_a_killed_server() {
     server.wait();
     assert_eq!(names(server.root()), ["old"]);
     assert_eq!(fs::read(server.root().join("old")).expect("the old file"), b"old");
+}
+
+/// A server of that folder on a system where uploads need temporary names.
+fn named(folder: &Path) -> Server {
+    let mut command = command(["--write", "overwrite"]);
+    command.arg(folder);
+    let code = preload(&mut command, "poorer.c", ("WITHOUT", "tmpfile"));
+    Server::run(code, command)
+}
+
+/// Begins an upload, which has a temporary name then.
+fn begin(server: &Server, name: &str) -> Peer {
+    let mut peer = Peer::of(server);
+    peer.ask(wrq(name, &[]));
+    peer.expect(ack(0));
+    peer.send(data(1, content(512)));
+    peer.expect(ack(1));
+    peer
+}
+
+/// And what a server that lives is still writing does not go.
+#[test]
+fn what_a_killed_server_left_goes_when_the_next_one_starts() {
+    let root = TempDir::new().expect("a folder to serve");
+    fs::create_dir_all(root.path().join("a/b")).expect("folders");
+    fs::write(root.path().join("old"), "old").expect("a file");
+    let folder = root.path();
+    let (mut killed, living) = (named(folder), named(folder));
+    let _peers = ["new", "old", "a/b/new"].map(|name| begin(&killed, name));
+    let mut spared = begin(&living, "spared");
+    let all_names = || [names(folder), names(&folder.join("a/b"))].concat();
+    assert_eq!(all_names().len(), 2 + 4, "{:?}", all_names());
+
+    killed.signal(Signal::KILL);
+    killed.wait();
+    let mut command = command(["--write", "overwrite"]);
+    command.arg(folder);
+    let next = Server::run(TempDir::new().expect("a folder"), command);
+    let line = next.log_line("removed what a crash has left of uploads");
+    assert!(line.contains("files=3"), "{line}");
+    assert_eq!(all_names().len(), 2 + 1, "{:?}", all_names());
+    spared.send(data(2, "end"));
+    spared.expect(ack(2));
+    assert_eq!(all_names(), ["a", "old", "spared"]);
+    assert_eq!(fs::read(folder.join("old")).expect("the old file"), b"old");
+    next.stop();
+    living.stop();
 }
 
 #[test]
