@@ -67,7 +67,8 @@ pub struct Settings {
     pub options: bool,
     /// The block size to ask for.
     pub block_size: BlockSize,
-    /// The window size to ask for, up to [`WindowSize::LARGEST_SAFE`].
+    /// The window size to ask for, up to [`WindowSize::LARGEST_SAFE`]. Not asked for where
+    /// [`Client::get`] reads netascii.
     pub window_size: WindowSize,
     /// The retransmission interval to ask for; `None` measures it instead.
     pub timeout: Option<Timeout>,
@@ -248,7 +249,7 @@ impl Client {
             operation: Operation::Read,
             filename: remote,
             mode: settings.mode,
-            options: settings.asked(asked),
+            options: settings.asked(Operation::Read, asked),
         };
         self.transfer(server, request, settings, Content::Sink(sink), progress)
     }
@@ -275,7 +276,7 @@ impl Client {
             operation: Operation::Write,
             filename: remote,
             mode: settings.mode,
-            options: settings.asked(source.size()),
+            options: settings.asked(Operation::Write, source.size()),
         };
         self.transfer(server, request, settings, Content::Source(source), progress)
     }
@@ -331,12 +332,15 @@ impl fmt::Debug for Client {
 
 impl Settings {
     /// The options to ask for first.
-    fn asked(&self, transfer_size: Option<u64>) -> Options {
+    fn asked(&self, operation: Operation, transfer_size: Option<u64>) -> Options {
         if !self.options {
             return Options::NONE;
         }
         let mut options = Options::NONE.with_block_size(self.block_size);
-        if self.window_size > WindowSize::LOCK_STEP {
+        // An ACK inside of a window sends a server back in its file. atftpd goes back without the state
+        // of its conversion, and sends wrong bytes from there on (docs/interop.md).
+        let in_windows = (operation, self.mode) != (Operation::Read, Mode::Netascii);
+        if in_windows && self.window_size > WindowSize::LOCK_STEP {
             options = options.with_window_size(self.window_size);
         }
         if let Some(bytes) = transfer_size {
