@@ -29,6 +29,7 @@ mod network;
 mod peer;
 mod ports;
 mod preload;
+mod races;
 mod reads;
 mod requests;
 #[path = "../support/tftpd.rs"]
