@@ -15,8 +15,8 @@
 
 mod access;
 mod counters;
-mod finisher;
 mod giving_way;
+mod helpers;
 mod histogram;
 mod judge;
 mod limits;
@@ -54,8 +54,8 @@ use crate::{
 };
 pub use access::{Access, Network, NoNetwork};
 pub use counters::{Counters, Outcome, Refused};
-use finisher::Finisher;
 use giving_way::GivingWay;
+use helpers::Helpers;
 pub use histogram::Distribution;
 pub use judge::{Decision, explain};
 use limits::Admission;
@@ -231,7 +231,7 @@ impl Server {
                 poll.registry().try_clone()?,
                 Listeners::new(listeners)?,
                 (!config.single_port).then(|| Ports::new(Arc::clone(&range), count)),
-                Finisher::new(Arc::clone(waker)),
+                Helpers::new(Arc::clone(waker)),
                 Arc::clone(&admission),
                 giving_way,
                 Arc::clone(&own),

@@ -62,8 +62,8 @@ pub(crate) enum NoPort {
     System(#[from] io::Error),
 }
 
-/// Ports that are tried for one request when other programs sit in the range; the next request goes
-/// on behind them.
+/// Ports that are tried for one request when other programs sit in the range: so many in turn, then as
+/// many all over the rest. The next request goes on behind them.
 const TRIES: usize = 256;
 
 /// Sockets that a worker keeps at most for the next transfers, as opening one takes a dozen system
@@ -78,6 +78,11 @@ impl Range {
         let taken: Box<[_]> = range.clone().map(|_| AtomicBool::new(false)).collect();
         let free = AtomicUsize::new(taken.len());
         Arc::new(Self { first: *range.start(), taken, free, cursor: AtomicUsize::new(0) })
+    }
+
+    /// Goes on a little further: where many in a row are taken, more are.
+    fn leap(&self) {
+        self.cursor.fetch_add(self.taken.len() / TRIES, Ordering::Relaxed);
     }
 
     /// The next port in turn that none of our sockets has.
@@ -153,7 +158,10 @@ impl Ports {
     }
 
     fn bind(&self, local: SocketAddr) -> Result<OwnSocket, NoPort> {
-        for _ in 0..TRIES {
+        for tries in 0..2 * TRIES {
+            if tries >= TRIES {
+                self.range.leap();
+            }
             let port = self.range.claim().ok_or(NoPort::InUse)?;
             let mut address = local;
             address.set_port(port.number());
@@ -267,6 +275,15 @@ mod tests {
         let held = ports(20_000..=29_998).open(local, PEER).unwrap();
         let next = ports(port(&held)..=29_999).open(local, PEER).unwrap();
         assert!(port(&next) > port(&held), "{} after {}", port(&next), port(&held));
+    }
+
+    #[test]
+    fn ports_behind_many_that_another_program_has_are_found() {
+        let local = local();
+        let held: Vec<_> =
+            (0..300).map(|at| std::net::UdpSocket::bind((local, 20_000 + at)).unwrap()).collect();
+        let found = ports(20_000..=29_999).open(local, PEER).unwrap();
+        assert!(port(&found) >= 20_000 + u16::try_from(held.len()).unwrap(), "{}", port(&found));
     }
 
     #[test]

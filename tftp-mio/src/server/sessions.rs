@@ -14,8 +14,8 @@ use slab::Slab;
 use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
 
 use super::{
-    finisher::{Finished, Finisher},
     giving_way::{GivingWay, News, Room},
+    helpers::{Done, Helpers, Outcome},
     judge::Carrier,
     limits::{Admission, Full, Place},
     listeners::Listeners,
@@ -53,7 +53,7 @@ pub(crate) struct Sessions {
     timers: Timers,
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,
-    finisher: Finisher,
+    helpers: Helpers,
     /// Requests that wait for another worker's session to give way.
     parked: VecDeque<Parked>,
     outbox: Outbox,
@@ -89,7 +89,7 @@ impl Sessions {
         registry: Registry,
         listeners: Listeners,
         ports: Option<Ports>,
-        finisher: Finisher,
+        helpers: Helpers,
         admission: Arc<Admission>,
         giving_way: GivingWay,
         own: Arc<OwnAddresses>,
@@ -107,7 +107,7 @@ impl Sessions {
             own,
             timers: Timers::default(),
             queue: VecDeque::new(),
-            finisher,
+            helpers,
             parked: VecDeque::new(),
             outbox: Outbox::new(),
         }
@@ -386,24 +386,27 @@ impl Sessions {
     /// Hands a whole upload to who makes it durable.
     fn store(&mut self, key: usize, whole: Option<Box<dyn Sink>>) {
         if let (Some(sink), Some(session)) = (whole, self.slots.get_mut(key))
-            && let Err(error) = self.finisher.finish(key, session.serial, sink)
+            && let Err(error) = self.helpers.finish(key, session.serial, sink)
         {
             session.transfer.finished(Err(error));
         }
     }
 
-    /// Takes the results of uploads that were made durable.
-    pub(crate) fn handle_finished(&mut self, now: Instant) {
-        while let Some(finished) = self.finisher.poll() {
-            self.handle_result(now, finished);
+    /// Takes what the helpers have done.
+    pub(crate) fn handle_done(&mut self, now: Instant) {
+        while let Some(done) = self.helpers.poll() {
+            self.handle_outcome(now, done);
         }
     }
 
-    fn handle_result(&mut self, now: Instant, finished: Finished) {
-        let key = finished.session;
-        let current = |session: &&mut Session| session.serial == finished.serial;
+    fn handle_outcome(&mut self, now: Instant, done: Done) {
+        let key = done.session;
+        let current = |session: &&mut Session| session.serial == done.serial;
         if let Some(session) = self.slots.get_mut(key).filter(current) {
-            session.transfer.finished(finished.result);
+            match done.outcome {
+                Outcome::Finished(result) => session.transfer.finished(result),
+                Outcome::Fetched => session.transfer.fetched(Ok(())),
+            }
             self.carry_on(now, key);
         }
     }
@@ -439,8 +442,8 @@ impl Sessions {
             }
             self.carry_on(now, key);
         }
-        while let Some(finished) = self.finisher.wait() {
-            self.handle_result(now, finished);
+        while let Some(done) = self.helpers.wait() {
+            self.handle_outcome(now, done);
         }
     }
 
@@ -482,8 +485,19 @@ impl Sessions {
         }
         if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
             let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
-            if pumped == Pumped::More {
-                enqueue(&mut self.queue, key, session);
+            match pumped {
+                Pumped::Idle | Pumped::Blocked => {}
+                Pumped::More => enqueue(&mut self.queue, key, session),
+                Pumped::Starved => {
+                    let fetching = match session.transfer.fetch() {
+                        Some(fetch) => self.helpers.fetch(key, session.serial, fetch),
+                        None => Err(io::ErrorKind::WouldBlock.into()),
+                    };
+                    if let Err(error) = fetching {
+                        session.transfer.fetched(Err(error));
+                        enqueue(&mut self.queue, key, session);
+                    }
+                }
             }
             self.watch_for_room(key, pumped == Pumped::Blocked);
         }

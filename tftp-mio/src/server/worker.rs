@@ -68,7 +68,7 @@ impl Running {
             let sessions = &mut self.worker.sessions;
             for event in &events {
                 if event.token() == WAKE {
-                    sessions.handle_finished(now);
+                    sessions.handle_done(now);
                     for parked in sessions.exchange_news(now) {
                         self.worker.reception.handle_parked(now, &parked, sessions);
                     }

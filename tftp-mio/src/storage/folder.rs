@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -14,8 +15,8 @@ use cap_std::{
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy, draft::is_temporary,
-    lookup::Lookup, name, trouble, upload::Upload,
+    Denied, Fetch, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
+    draft::is_temporary, lookup::Lookup, name, trouble, upload::Upload,
 };
 
 /// A folder that is served.
@@ -154,7 +155,7 @@ impl Folder {
         if !opened.is_file() {
             return Err(NO_FILE);
         }
-        Ok(RegularFile { file: file.into_std(), size: opened.len() })
+        Ok(RegularFile { file: file.into_std(), size: opened.len(), may_wait: 0..0 })
     }
 }
 
@@ -299,16 +300,22 @@ fn out_of_descriptors(_: &io::Error) -> bool {
 pub(crate) struct RegularFile {
     file: File,
     size: u64,
+    /// Where reading may wait for the device.
+    may_wait: Range<u64>,
 }
 
+/// All of a file.
+const EVERYWHERE: Range<u64> = 0..u64::MAX;
+
 impl RegularFile {
-    /// Takes a file that is open for reading, with the length that it has now.
+    /// Takes a file that is open for reading, with the length that it has now. Reading it waits for
+    /// the device.
     ///
     /// # Errors
     /// When the system does not tell its length.
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { file, size })
+        Ok(Self { file, size, may_wait: EVERYWHERE })
     }
 }
 
@@ -317,6 +324,12 @@ impl Source for RegularFile {
         Some(self.size)
     }
 
+    #[cfg(target_os = "linux")]
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_vectored_at(offset, &mut [io::IoSliceMut::new(buffer)])
+    }
+
+    #[cfg(not(target_os = "linux"))]
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -343,7 +356,7 @@ impl Source for RegularFile {
         io::IoSliceMut::advance_slices(&mut buffers, 0);
         while !buffers.is_empty() {
             let most = buffers.len().min(MOST);
-            match rustix::io::preadv(&self.file, &mut buffers[..most], offset + filled as u64) {
+            match self.read_some(offset + filled as u64, &mut buffers[..most]) {
                 Ok(0) => break,
                 Ok(read) => {
                     filled += read;
@@ -356,12 +369,49 @@ impl Source for RegularFile {
         Ok(filled)
     }
 
+    /// Has the system read the file into its memory.
+    fn fetch(&mut self, offset: u64, len: usize) -> Option<Fetch> {
+        // There is nothing to wait for the second time, or else nobody knows how not to.
+        self.may_wait = offset..offset + len as u64;
+        let file = match self.file.try_clone() {
+            Ok(file) => file,
+            Err(error) => {
+                tracing::debug!(%error, "a file is read by the loop itself");
+                return Some(Box::new(|| {}));
+            }
+        };
+        Some(Box::new(move || {
+            let mut file = Self { file, size: 0, may_wait: EVERYWHERE };
+            // Whoever reads again learns of trouble.
+            let _ = file.read_at(offset, &mut vec![0; len]);
+        }))
+    }
+
     fn is_whole(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.len() >= self.size)
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
+impl RegularFile {
+    fn read_some(
+        &mut self,
+        offset: u64,
+        buffers: &mut [io::IoSliceMut<'_>],
+    ) -> rustix::io::Result<usize> {
+        use rustix::io::{Errno, ReadWriteFlags, preadv, preadv2};
+        if !self.may_wait.contains(&offset) {
+            match preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) {
+                // A file system that has no such reading, mostly because it never waits.
+                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => self.may_wait = EVERYWHERE,
+                read => return read,
+            }
+        }
+        preadv(&self.file, buffers, offset)
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
 fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, offset)
 }
@@ -369,4 +419,33 @@ fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
 #[cfg(windows)]
 fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::Write as _;
+
+    use rustix::fs::{Advice, fadvise};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_memory_is_there_after_one_fetch_at_the_latest() {
+        // Not in a folder that is memory itself.
+        let mut written = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let content: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+        written.write_all(&content).unwrap();
+        written.sync_all().unwrap();
+        let mut file = RegularFile { may_wait: 0..0, ..RegularFile::new(written).unwrap() };
+        let mut buffer = vec![0; 50_000];
+        for (offset, expected) in (0..).step_by(50_000).zip(content.chunks(50_000)) {
+            fadvise(&file.file, 0, None, Advice::DontNeed).unwrap();
+            let read = file.read_at(offset, &mut buffer).or_else(|error| {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                file.fetch(offset, buffer.len()).unwrap()();
+                file.read_at(offset, &mut buffer)
+            });
+            assert_eq!((read.unwrap(), &buffer[..]), (expected.len(), expected));
+        }
+    }
 }

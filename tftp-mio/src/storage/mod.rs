@@ -73,6 +73,9 @@ impl Denied {
     }
 }
 
+/// Brings content from where reading it takes long; see [`Source::fetch`].
+pub type Fetch = Box<dyn FnOnce() + Send>;
+
 /// One file being read.
 pub trait Source: Send {
     /// The length in bytes, where it is known exactly.
@@ -83,8 +86,9 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// When the bytes cannot be read; the transfer is then ended with an ERROR to the peer. With
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) it is not: they are asked for again, the client
-    /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake).
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) it is not: they are asked for again. The client
+    /// does it at once after [`Canceller::wake`](crate::client::Canceller::wake), a server once
+    /// it has done what [`fetch`](Self::fetch) returns.
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Fills `buffers`, one behind the other, as [`read_at`](Self::read_at) fills one; where the
@@ -106,6 +110,15 @@ pub trait Source: Send {
             }
         }
         Ok(filled)
+    }
+
+    /// What a server has one of its helper threads do after a read would have blocked, so that its
+    /// other transfers go on meanwhile: bring the `len` bytes from `offset` on to where reading them
+    /// is quick. They are read again afterwards, also where that has failed. `None`, the default,
+    /// says that nothing can be done: the transfer is then ended with an ERROR to the peer.
+    fn fetch(&mut self, offset: u64, len: usize) -> Option<Fetch> {
+        let _ = (offset, len);
+        None
     }
 
     /// Whether all of a known length can still be read: a file may be cut off.

@@ -4,7 +4,7 @@ use std::io;
 
 use tftp_core::netascii::{Decoder, Encoder};
 
-use super::{Sink, Source};
+use super::{Fetch, Sink, Source};
 
 /// A point in the encoded stream from which it can be produced again.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,11 @@ impl Source for NetasciiSource {
         }
         self.skip_to(offset)?;
         self.encode(buffer)
+    }
+
+    /// Reading has stopped at local text that was not there.
+    fn fetch(&mut self, _offset: u64, len: usize) -> Option<Fetch> {
+        self.source.fetch(self.here.local, len)
     }
 
     fn forget_before(&mut self, offset: u64) {

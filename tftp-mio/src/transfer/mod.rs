@@ -19,7 +19,7 @@ use tftp_core::{
 use crate::{
     observe::{Direction, Watch},
     socket::{Paths, Route, Socket},
-    storage::{Sink, Source, trouble},
+    storage::{Fetch, Sink, Source, trouble},
 };
 
 use ahead::{Ahead, Claim};
@@ -66,6 +66,9 @@ impl Outbox {
 pub(crate) enum Pumped {
     /// There is nothing to send now.
     Idle,
+    /// The source has nothing to read yet: pump again when it has. Who has a helper
+    /// [fetches](Transfer::fetch) it.
+    Starved,
     /// The socket is full: pump again when it is writable.
     Blocked,
     /// The transfer has had its turn: pump again when the others have had theirs.
@@ -82,8 +85,10 @@ pub(crate) struct Transfer {
     content_error: Option<io::Error>,
     /// The latest datagram that the system would not send.
     send_error: Option<io::Error>,
-    /// The source had nothing to read yet.
-    starved: bool,
+    /// Where the source had nothing to read yet.
+    starved: Option<u64>,
+    /// Content is being fetched.
+    fetching: bool,
 }
 
 enum Half {
@@ -127,7 +132,8 @@ impl Transfer {
             watch: None,
             content_error: None,
             send_error: None,
-            starved: false,
+            starved: None,
+            fetching: false,
         }
     }
 
@@ -259,7 +265,7 @@ impl Transfer {
         from: Option<IpAddr>,
         outbox: &mut Outbox,
     ) -> Pumped {
-        if self.is_finishing() {
+        if self.is_finishing() || self.is_fetching() {
             return Pumped::Idle;
         }
         for _ in 0..TURN {
@@ -272,7 +278,7 @@ impl Transfer {
                 Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
             };
             match sent {
-                Ok(()) if std::mem::take(&mut self.starved) => return Pumped::Idle,
+                Ok(()) if self.starved.is_some() => return Pumped::Starved,
                 Ok(()) => {}
                 // A small packet that found the socket full is lost; its timer brings it back.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Blocked,
@@ -311,6 +317,7 @@ impl Transfer {
         outbox: &mut Outbox,
     ) -> io::Result<()> {
         let Half::Sending { machine, source, claim } = &mut self.half else { return Ok(()) };
+        self.starved = None;
         let most = u16::try_from(FRAMED / burst.stride()).unwrap_or(u16::MAX);
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
@@ -324,7 +331,7 @@ impl Transfer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
                     let Some(shorter) = burst.first(burst.packets() / 2) else {
-                        self.starved = true;
+                        self.starved = Some(burst.offset());
                         return Ok(());
                     };
                     burst = shorter;
@@ -353,6 +360,28 @@ impl Transfer {
             self.show_sent(route, packets.chunks(burst.stride()).take(sent));
         }
         result
+    }
+
+    /// What brings the content that pumping found missing. Have it done, then call
+    /// [`fetched`](Self::fetched), also where that is not possible; until then nothing is read.
+    pub(crate) fn fetch(&mut self) -> Option<Fetch> {
+        let offset = self.starved.take()?;
+        let Half::Sending { source, .. } = &mut self.half else { return None };
+        let fetch = source.fetch(offset, FRAMED);
+        self.fetching = fetch.is_some();
+        fetch
+    }
+
+    pub(crate) fn fetched(&mut self, result: io::Result<()>) {
+        self.fetching = false;
+        if let Err(error) = result {
+            self.content_failed(error);
+        }
+    }
+
+    /// Whether there is nothing to send before content was fetched; an ERROR need not wait.
+    fn is_fetching(&self) -> bool {
+        self.fetching && matches!(self.status(), Status::Opening | Status::Active(_))
     }
 
     fn content_failed(&mut self, error: io::Error) {

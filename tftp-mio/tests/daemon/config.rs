@@ -3,6 +3,7 @@
 use std::{
     fs,
     process::{Command, Output},
+    thread::{self, ScopedJoinHandle},
 };
 
 use rustix::process::Signal;
@@ -84,6 +85,39 @@ fn hup_changes_what_the_next_requests_get_and_disturbs_no_transfer() {
     running.send(ack(2));
     running.expect_next(data(3, ""));
     server.stop();
+}
+
+#[test]
+fn hup_under_load_breaks_no_transfer() {
+    let server = configured("");
+    fs::write(server.root().join("file"), content(100_000)).expect("a file to serve");
+    let address = server.address();
+    let read = || {
+        for _ in 0..20 {
+            let mut peer = Peer::at(address.ip(), address);
+            peer.ask(rrq("file", &[("windowsize", "8")]));
+            peer.expect(oack(&[("windowsize", "8")]));
+            peer.send(ack(0));
+            assert_eq!(peer.read_blocks(1, 512, 8), content(100_000));
+        }
+    };
+    let reloads = thread::scope(|scope| {
+        let readers = [(); 4].map(|()| scope.spawn(read));
+        let mut reloads = 0;
+        while !readers.iter().all(ScopedJoinHandle::is_finished) {
+            reloads += 1;
+            let changed =
+                format!("max-blksize = {}\nallow = \"127.0.0.0/8\"\n", 600 + reloads % 1000);
+            fs::write(server.root().join("tftpd.toml"), changed).expect("a configuration");
+            server.signal(Signal::HUP);
+            server.log_lines(reloads, |line| line.contains("INFO reloaded"));
+        }
+        reloads
+    });
+    assert!(reloads > 3, "only {reloads} reloads beside 80 transfers");
+    let log = server.stop();
+    let completed = log.lines().filter(|line| line.contains("outcome=\"completed\"")).count();
+    assert_eq!(completed, 80, "{log}");
 }
 
 #[test]

@@ -61,6 +61,10 @@ fn same(found: &fs::Metadata, file: &File) -> bool {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
+        // Whoever removed ours may have started another server, whose file it is now.
+        if fs::metadata(&self.path).is_ok_and(|found| !same(&found, &self.file)) {
+            return;
+        }
         // Without privileges its folder may be closed to us, but the file is open.
         if fs::remove_file(&self.path).is_err()
             && let Err(error) = self.file.set_len(0)
@@ -94,6 +98,28 @@ mod tests {
         let why = PidFile::create(&path).map(|_| ()).unwrap_err().to_string();
         assert!(why.contains(&format!("process {} holds it", process::id())), "{why}");
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", process::id()));
+    }
+
+    #[test]
+    fn one_that_took_the_place_of_ours_stays() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("pid");
+        let ours = PidFile::create(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _theirs = PidFile::create(&path).unwrap();
+        drop(ours);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn one_that_cannot_be_removed_is_emptied() {
+        let folder = TempDir::new().unwrap();
+        let (closed, moved) = (folder.path().join("closed"), folder.path().join("moved"));
+        fs::create_dir(&closed).unwrap();
+        let pid_file = PidFile::create(&closed.join("pid")).unwrap();
+        fs::rename(&closed, &moved).unwrap();
+        drop(pid_file);
+        assert_eq!(fs::read_to_string(moved.join("pid")).unwrap(), "");
     }
 
     #[test]
