@@ -23,7 +23,7 @@ _tftpd() {
 
     case "${cmd}" in
         tftpd)
-            opts="-w -l -u -g -v -q -h -V --write --upload-mode --max-upload-size --min-free --client-root --map --ignore-case --mail --listen --ports --single-port --workers --broadcast --max-blksize --max-windowsize --refuse --offer --timeout --retries --max-transfers --max-transfers-per-client --max-half-open --allow --deny --user --group --no-sandbox --verbose --quiet --log-format --log-file --config --check --as --background --detached --pid-file --metrics --grace --help --version"
+            opts="-w -l -u -g -v -q -h -V --write --upload-mode --max-upload-size --min-free --client-root --map --ignore-case --mail --listen --ports --single-port --workers --busy-poll --broadcast --max-blksize --max-windowsize --mtu-fit --refuse --offer --timeout --retries --max-transfers --max-transfers-per-client --max-half-open --allow --deny --user --group --no-sandbox --verbose --quiet --log-format --log-file --config --check --as --background --detached --pid-file --metrics --grace --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -74,6 +74,10 @@ _tftpd() {
                     return 0
                     ;;
                 --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --busy-poll)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

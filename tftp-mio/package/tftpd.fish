@@ -10,6 +10,7 @@ complete -c tftpd -l mail -d 'Accept mail: a message to USER is delivered into t
 complete -c tftpd -s l -l listen -d 'Address to take requests on, repeatable: v4:port, [v6]:port, or without a port (69)' -r
 complete -c tftpd -l ports -d 'Transfer ports, handed out in turn' -r
 complete -c tftpd -l workers -d 'Poll loops, each on a thread of its own [default: number of cores]' -r
+complete -c tftpd -l busy-poll -d 'Poll that long before sleeping while transfers are active: faster, for a processor\'s time' -r
 complete -c tftpd -l max-blksize -d 'Largest block size granted, 8 to 65464' -r
 complete -c tftpd -l max-windowsize -d 'Largest window granted, 1 to 65535' -r
 complete -c tftpd -l refuse -d 'Never negotiate this option, repeatable' -r
@@ -34,6 +35,7 @@ complete -c tftpd -l grace -d 'After TERM or INT: how long running transfers may
 complete -c tftpd -l ignore-case -d 'Where a name does not exist as it was asked for, take one in another case'
 complete -c tftpd -l single-port -d 'Answer every transfer from the listening port, for NAT and load balancers'
 complete -c tftpd -l broadcast -d 'Also answer requests that were sent to a broadcast or multicast address'
+complete -c tftpd -l mtu-fit -d 'Never grant a block size that would be fragmented on the route to the client'
 complete -c tftpd -l no-sandbox -d 'Do not confine the process to the folders that it needs (Landlock)'
 complete -c tftpd -s v -l verbose -d 'Say more; twice: every packet'
 complete -c tftpd -s q -l quiet -d 'Say only what goes wrong'
