@@ -159,7 +159,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 page = urllib.request.urlopen(sys.argv[1]).read().decode()
 for family in parse(page):
     for sample in family.samples:
-        print(family.type, sample.name, *sorted(sample.labels.items()), sample.value)
+        print(family.type, sample.name, *sorted(sample.labels.items()), float(sample.value))
 ";
     let url = format!("http://{address}/metrics");
     let output = Command::new(python).args(["-c", script, &url]).output().expect("Python runs");
