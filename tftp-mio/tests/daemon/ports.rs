@@ -23,7 +23,10 @@ fn server(options: &[&str]) -> Server {
     let address = format!("{}:0", Ipv4Addr::new(127, 100 + test, high, low));
     let root = TempDir::new().expect("a folder to serve");
     fs::write(root.path().join("file"), "content").expect("a file to serve");
-    Server::serving(root, [&["--listen", &address, "--write", "create"], options].concat())
+    Server::serving(
+        root,
+        [&["--listen", &address, "--write", "create", "--workers", "1"], options].concat(),
+    )
 }
 
 fn peer(server: &Server) -> Peer {
