@@ -1,7 +1,7 @@
 //! `tftp`: a TFTP client with a prompt.
 //!
-//! The program knows nothing about the protocol: it reads commands ([`args`], [`command`]), keeps
-//! what is set ([`session`]), and has [`tftp_mio::client`] move the files ([`transfer`]).
+//! The program knows nothing about the protocol: it reads commands (`args`, `command`), keeps
+//! what is set (`session`), and has [`tftp_mio::client`] move the files (`transfer`).
 
 mod args;
 mod capture;
