@@ -25,6 +25,9 @@ use crate::{
 /// The bar beside the floor.
 const TIMES_THE_FLOOR: f64 = 1.5;
 
+/// A client that takes longer has failed: some lose a window each round and wait seconds for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often is looked whether the file is there.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -227,6 +230,11 @@ impl Pair {
             }
             if let Some(status) = client.try_wait()? {
                 break status;
+            }
+            if began.elapsed() > PATIENCE {
+                client.kill()?;
+                client.wait()?;
+                return Err(io::Error::other("not done in half a minute"));
             }
             thread::sleep(LOOK);
         };

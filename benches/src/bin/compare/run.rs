@@ -166,7 +166,10 @@ pub(crate) fn workload(
         for (contestant, figures) in contestants.iter().zip(&mut figures) {
             if figures.is_whole() {
                 eprint!("\r{}: strace, {:20}", workload.name, contestant.label);
-                figures.calls_per_block = Some(calls_per_block(programs, contestant)?);
+                match calls_per_block(programs, contestant) {
+                    Ok(calls) => figures.calls_per_block = Some(calls),
+                    Err(error) => eprintln!("\rno system calls counted: {error}"),
+                }
             }
         }
     }
@@ -223,7 +226,7 @@ fn load(programs: &Programs, load: Load, daemon: &Daemon, root: &Path) -> io::Re
         ("--windowsize", load.windowsize.into()),
         ("--per-socket", load.per_socket.into()),
         ("--waiting", load.waiting.into()),
-        ("--patience", 60),
+        ("--patience", 120),
     ] {
         command.args([option, &value.to_string()]);
     }

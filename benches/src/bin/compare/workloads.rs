@@ -186,7 +186,7 @@ fn crowds() -> [Workload; 3] {
         },
         Workload {
             name: "many".into(),
-            title: "100,000 concurrent transfers of 64 blocks, beside 100 times 1,000, single port"
+            title: "100,000 concurrent transfers of 16 blocks, beside 100 times 1,000, single port"
                 .into(),
             contestants: vec![crowd(1_000), crowd(100_000)],
             bars: vec![CpuPerDatagram(1.5)],
@@ -220,12 +220,12 @@ fn crowd(clients: u32) -> Contestant {
         transfers: 100_000,
         per_socket: (clients / 16).max(2),
         waiting: 1000,
-        ..Load::one("get", 1428, 1, 1428 * 64 - 1)
+        ..Load::one("get", 1428, 1, 1428 * 16 - 1)
     };
     Contestant {
         label: format!("{clients} clients"),
         server: Server::Ours,
-        arguments: &["--single-port"],
+        arguments: &["--single-port", "--max-transfers", "100000", "--max-half-open", "100000"],
         load,
     }
 }

@@ -123,16 +123,22 @@ impl Transfer {
 
     fn serve(&mut self, socket: &UdpSocket, buffers: &mut Buffers) -> io::Result<Next> {
         let mut ack = [0; SMALL_PACKET];
-        let (len, _) = match socket.recv_from(&mut ack) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Next::More),
-            result => result?,
-        };
-        let Ok(Packet::Ack { block, .. }) = Packet::parse(&ack[..len]) else {
-            return Ok(Next::Over);
-        };
-        // The block that the ACK means is at most a window behind.
-        let behind = u16::try_from(self.block & 0xFFFF).unwrap_or(0).wrapping_sub(block);
-        self.block -= u64::from(behind);
+        let mut behind = None;
+        // The ACK of all that was sent is the last one; others may stand before it, and only where
+        // there are such does it take another receive to know the latest.
+        while behind != Some(0) {
+            let (len, _) = match socket.recv_from(&mut ack) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                result => result?,
+            };
+            let Ok(Packet::Ack { block, .. }) = Packet::parse(&ack[..len]) else {
+                return Ok(Next::Over);
+            };
+            let sent = u16::try_from(self.block & 0xFFFF).unwrap_or(0);
+            behind = Some(u64::from(sent.wrapping_sub(block)));
+        }
+        let Some(behind) = behind else { return Ok(Next::More) };
+        self.block = self.block.saturating_sub(behind);
         if self.block * self.block_size as u64 > self.size {
             return Ok(Next::Over);
         }

@@ -1,6 +1,13 @@
 //! The command line.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::{Args, Parser, Subcommand};
 use tftp_benches::{Outcome, Pattern};
@@ -112,7 +119,7 @@ pub(crate) fn run() -> ExitCode {
     })
 }
 
-fn make(folder: &std::path::Path, files: &Files) -> io::Result<ExitCode> {
+fn make(folder: &Path, files: &Files) -> io::Result<ExitCode> {
     let pattern = Pattern::default();
     fs::create_dir_all(folder)?;
     for file in 0..files.count.unwrap_or(1) {
@@ -159,12 +166,12 @@ impl Load {
         Ok(Outcome { operation: name.into(), ..outcome })
     }
 
-    fn verify_stored(&self, folder: &std::path::Path, outcome: Outcome) -> io::Result<Outcome> {
+    fn verify_stored(&self, folder: &Path, outcome: Outcome) -> io::Result<Outcome> {
         let pattern = Pattern::default();
         let mut outcome = outcome;
         for file in 0..self.files.count.unwrap_or(self.transfers()) {
             let path = folder.join(format!("{}-{file}", self.files.name));
-            if !pattern.is_whole(&path, file, self.files.size)? {
+            if !becomes_whole(&pattern, &path, file, self.files.size)? {
                 outcome.failed += 1;
                 outcome
                     .first_failure
@@ -172,6 +179,20 @@ impl Load {
             }
         }
         Ok(outcome)
+    }
+}
+
+/// Whether a stored file is what was sent, at the latest a little later: some servers acknowledge what
+/// they have yet to write.
+fn becomes_whole(pattern: &Pattern, path: &Path, file: u32, size: u64) -> io::Result<bool> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let began = Instant::now();
+    loop {
+        let whole = pattern.is_whole(path, file, size)?;
+        if whole || began.elapsed() > PATIENCE {
+            return Ok(whole);
+        }
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
