@@ -18,7 +18,8 @@ pub struct Limits {
     pub max_block_size: BlockSize,
     /// The largest `windowsize` granted; a larger wish is lowered to it.
     pub max_window_size: WindowSize,
-    /// The longest file accepted in a write request that announces its `tsize`, in bytes.
+    /// The longest file accepted in a write request that announces its `tsize`, in bytes. `None`:
+    /// any that 64 bits can count.
     pub max_upload: Option<u64>,
     /// Whether mail mode is accepted for write requests.
     pub mail: bool,
@@ -48,7 +49,7 @@ pub enum Refusal {
     #[error("mail mode is not accepted here")]
     Mail,
     /// The announced `tsize` is larger than what is accepted.
-    #[error("the file is larger than this server accepts")]
+    #[error("the file is larger than is taken here")]
     TooLarge,
 }
 
@@ -78,9 +79,10 @@ impl Limits {
             (Mode::Mail, Operation::Write) if !self.mail => return Err(Refusal::Mail),
             (Mode::Octet | Mode::Netascii | Mode::Mail, Operation::Read | Operation::Write) => {}
         }
-        let announced = request.options.transfer_size();
+        // What 64 bits do not hold was read as the largest number that they do.
+        let most = self.max_upload.unwrap_or(u64::MAX - 1);
         if request.operation == Operation::Write
-            && announced.zip(self.max_upload).is_some_and(|(bytes, most)| bytes > most)
+            && request.options.transfer_size().is_some_and(|bytes| bytes > most)
         {
             return Err(Refusal::TooLarge);
         }

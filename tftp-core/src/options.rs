@@ -284,13 +284,13 @@ impl fmt::Display for Options {
 
 /// Reads an option's value as RFC 2347 writes it: ASCII digits and nothing else.
 ///
-/// Signs, blanks, exponents, an empty text and anything above 2^64 - 1 are no numbers.
+/// Signs, blanks, exponents and an empty text are no numbers. One above 2^64 - 1 reads as that.
 pub(crate) fn parse_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
     text.iter().try_fold(0u64, |value, byte| {
         let digit = byte.is_ascii_digit().then(|| byte.wrapping_sub(b'0'))?;
-        value.checked_mul(10)?.checked_add(digit.into())
+        Some(value.saturating_mul(10).saturating_add(digit.into()))
     })
 }

@@ -136,9 +136,24 @@ fn f11_tsize_of_a_write_is_echoed_or_too_large() {
     assert_eq!(first("1000"), Ok(oack("tsize=1000")));
     assert_eq!(first("1001"), Err(Refusal::TooLarge));
     assert_eq!(first("18446744073709551615"), Err(Refusal::TooLarge));
-    assert_eq!(first("18446744073709551616"), Ok(ack(0)));
+    assert_eq!(first("18446744073709551616"), Err(Refusal::TooLarge));
     assert_eq!(first("x"), Ok(ack(0)));
     assert_eq!(Refusal::TooLarge.code(), ErrorCode::DISK_FULL);
+}
+
+#[test]
+fn f11_a_tsize_that_no_64_bits_hold_is_too_large_without_any_limit() {
+    let first = |tsize: &str| {
+        let asked = format!("tsize\0{tsize}\0");
+        answer(b'\x02', b"octet", asked.as_bytes(), &Limits::default(), None)
+    };
+    assert_eq!(first("18446744073709551614"), Ok(oack("tsize=18446744073709551614")));
+    for digits in ["18446744073709551615", "18446744073709551616", "99999999999999999999999"] {
+        assert_eq!(first(digits), Err(Refusal::TooLarge));
+    }
+    for odd in ["99999999999999999999x", "-99999999999999999999", "1e30"] {
+        assert_eq!(first(odd), Ok(ack(0)));
+    }
 }
 
 #[test]

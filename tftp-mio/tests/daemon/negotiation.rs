@@ -223,7 +223,7 @@ fn tsize_of_a_write_is_echoed() {
         peer.expect(oack(&[("tsize", size)]));
         peer.send(b"\0\x05\0\0enough\0");
     }
-    for odd in ["", "abc", "-1", "18446744073709551616"] {
+    for odd in ["", "abc", "-1", "18446744073709551616x"] {
         let mut peer = Peer::of(&server);
         peer.ask(wrq("new", &[("tsize", odd), ("blksize", "600")]));
         peer.expect(oack(&[("blksize", "600")]));

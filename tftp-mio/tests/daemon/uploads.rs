@@ -100,11 +100,41 @@ fn what_is_to_stay_free_is_not_given_to_uploads() {
 
 #[test]
 fn a_size_above_the_free_space_is_refused_before_any_data() {
-    let server = Server::start();
+    let server = Server::with(["--write", "create", "--min-free", "0"]);
     let mut peer = Peer::of(&server);
     peer.ask(wrq("new", &[("tsize", "9000000000000000000")]));
     assert_eq!(peer.expect_error(3), NO_SPACE);
+    // More than 64 bits hold.
+    for digits in ["18446744073709551616", "99999999999999999999999999"] {
+        peer.ask(wrq("new", &[("tsize", digits)]));
+        peer.expect_error(3);
+    }
     assert!(names(server.root()).is_empty());
+    server.stop();
+}
+
+/// The signal that says so to a process would end it.
+#[test]
+fn an_upload_above_the_limit_of_the_process_is_ended_and_no_other() {
+    let root = TempDir::new().expect("a folder to serve");
+    let tftpd = command(["--write", "create"]);
+    let mut limited = Command::new("sh");
+    // In blocks of 512 bytes, as POSIX has it.
+    limited.args(["-c", "ulimit -f 4; exec \"$@\"", "sh"]).arg(tftpd.get_program());
+    limited.args(tftpd.get_args()).arg(root.path());
+    let server = Server::run(root, limited);
+    let mut small = begin(&server, "small");
+    let mut large = begin(&server, "large");
+    for number in 2..=4 {
+        large.send(data(number, content(512)));
+        large.expect(ack(number));
+    }
+    large.send(data(5, content(512)));
+    assert_eq!(large.expect_error(3), TOO_LARGE);
+    assert!(names(server.root()).is_empty());
+    small.send(data(2, "end"));
+    small.expect(ack(2));
+    assert_eq!(names(server.root()), ["small"]);
     server.stop();
 }
 

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, thread};
 
+use rustix::process::Signal;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals as Taken,
@@ -17,6 +18,9 @@ use crate::{
     systemd,
 };
 
+/// A file would grow above the limit of the process (`ulimit -f`).
+const SIGXFSZ: i32 = Signal::XFSZ.as_raw();
+
 /// The signals that we take. From then on they wait for [`Control::watch`].
 pub(crate) struct Signals(Taken);
 
@@ -26,7 +30,7 @@ impl Signals {
     /// # Errors
     /// When it does not give them.
     pub(crate) fn take() -> io::Result<Self> {
-        Ok(Self(Taken::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?))
+        Ok(Self(Taken::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGXFSZ])?))
     }
 }
 
@@ -73,6 +77,8 @@ impl Control {
         match signal {
             SIGHUP => self.reload(),
             SIGUSR1 => self.tell_state(),
+            // Taken only so that it does not end us: the write that is too far fails instead.
+            SIGXFSZ => {}
             // TERM and INT; a second one stops at once.
             _ => {
                 systemd::stopping(self.current.options.service.grace);
