@@ -135,6 +135,9 @@ impl Args {
     pub(crate) fn job(&self) -> Result<Job, Fault> {
         match &self.target {
             Some(url) if remote::is_url(url.as_bytes()) => self.fetch(url),
+            Some(url) if remote::is_foreign_url(url.as_bytes()) => {
+                Err(Fault::Usage(remote::BadRemote::Scheme(show::name(url.as_bytes())).to_string()))
+            }
             _ if let Some(instead) = self.lacks_c() => Err(Fault::Usage(instead)),
             Some(host) => {
                 let host = self.host(host).map_err(|Misuse(why)| {

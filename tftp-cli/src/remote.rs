@@ -34,6 +34,11 @@ pub(crate) enum BadRemote {
     /// Nothing is left for the file's name.
     #[error("`{0}` has no file name")]
     NoName(String),
+    /// A URL of another scheme.
+    #[error(
+        "`{0}` is not a URL of TFTP: tftp://HOST[:PORT]/NAME is; a file of that name is written `:..`"
+    )]
+    Scheme(String),
     /// A `[` without its `]:`.
     #[error("`{0}` is not [ADDRESS]:NAME; a name that begins with `[` is written `:[..`")]
     OpenBracket(String),
@@ -54,10 +59,17 @@ pub(crate) fn is_url(word: &[u8]) -> bool {
 
 const SCHEME: &[u8] = b"tftp://";
 
+/// Whether a word is a URL of another scheme, which names nothing here.
+pub(crate) fn is_foreign_url(word: &[u8]) -> bool {
+    split_at(word, b"://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && !is_url(word) && scheme.iter().all(u8::is_ascii_alphanumeric)
+    })
+}
+
 impl Remote {
     /// Reads the REMOTE of a `get` or `put`. The name may come out empty, as in `HOST:`.
     ///
-    /// - `tftp://..` is a URL.
+    /// - `tftp://..` is a URL; other schemes are refused.
     /// - `:NAME` is NAME on the connected server, whatever colons it holds.
     /// - `[HOST]:NAME` is a file on that host, which may be an IPv6 address.
     /// - `HOST:NAME` too, unless a slash or backslash stands before the first colon (`./a:b`), or
@@ -66,6 +78,9 @@ impl Remote {
     pub(crate) fn parse(word: &[u8]) -> Result<Self, BadRemote> {
         if is_url(word) {
             return Self::parse_url(word);
+        }
+        if is_foreign_url(word) {
+            return Err(BadRemote::Scheme(show::name(word)));
         }
         if let Some(name) = word.strip_prefix(b":") {
             return Ok(Self::connected(name));
@@ -227,6 +242,7 @@ mod tests {
         assert_eq!(read("::a"), ":a");
         assert_eq!(read(":[a]:b"), "[a]:b");
         assert_eq!(read(":tftp://a/b"), "tftp://a/b");
+        assert_eq!(read(":http://a/b"), "http://a/b");
         assert_eq!(read("./a:b"), "./a:b");
         assert_eq!(read("/01:02:03"), "/01:02:03");
         assert_eq!(read(r"C:\boot\a"), r"C:\\boot\\a");
@@ -247,6 +263,13 @@ mod tests {
     fn escaped_characters_of_a_url_are_part_of_the_name() {
         assert_eq!(read("tftp://h/a%20b%3Bmode=mail"), "h|69|a b;mode=mail|");
         assert_eq!(read("tftp://h/%2Fa%3ab%FF"), r"h|69|/a:b\xff|");
+    }
+
+    #[test]
+    fn urls_of_other_schemes_are_refused() {
+        for url in ["http://h/a", "HTTPS://h/a", "tftps://h/a", "ftp://h"] {
+            assert!(read(url).contains("is not a URL of TFTP: tftp://HOST"), "{}", read(url));
+        }
     }
 
     #[test]

@@ -34,6 +34,10 @@ fn wrong_options_end_with_2_and_say_what_to_type() {
         (&["get", "a"], "tftp HOST -c get a"),
         (&["tftp://127.0.0.1/x", "y", "z"], "tftp URL [LOCAL]"),
         (&["tftp://127.0.0.1"], "usage: tftp URL [LOCAL]"),
+        (&["http://127.0.0.1/x"], "`http://127.0.0.1/x` is not a URL of TFTP: tftp://HOST"),
+        (&["http://127.0.0.1/x", "y"], "is not a URL of TFTP"),
+        (&["127.0.0.1", "-c", "get https://h/x"], "is not a URL of TFTP"),
+        (&["-c", "connect tftp://127.0.0.1/x"], "`get tftp://HOST/NAME`"),
         (&["tftp://127.0.0.1/x;mode=mail"], "octet or netascii"),
         (&["tftp://127.0.0.1/x", "-c", "get", "x"], "tftp HOST [PORT] -c"),
     ] {

@@ -86,6 +86,9 @@ pub enum Misconduct {
     /// An OACK with an option that was not asked for (RFC 2347).
     #[error("OACK with an option nobody asked for")]
     UnaskedOption,
+    /// An OACK that has an option twice (RFC 2347).
+    #[error("OACK with an option twice")]
+    RepeatedOption,
     /// An OACK with a value that the option's RFC does not allow in answer to ours.
     #[error("OACK with an unacceptable value")]
     UnacceptableValue,
@@ -96,7 +99,9 @@ impl Misconduct {
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::OverlongData => ErrorCode::ILLEGAL_OPERATION,
-            Self::UnaskedOption | Self::UnacceptableValue => ErrorCode::OPTIONS_REFUSED,
+            Self::UnaskedOption | Self::RepeatedOption | Self::UnacceptableValue => {
+                ErrorCode::OPTIONS_REFUSED
+            }
         }
     }
 
@@ -105,6 +110,7 @@ impl Misconduct {
         match self {
             Self::OverlongData => "DATA longer than the agreed blksize",
             Self::UnaskedOption => "OACK with an option that was not asked for",
+            Self::RepeatedOption => "OACK with an option twice",
             Self::UnacceptableValue => "OACK with an unacceptable value",
         }
     }

@@ -141,12 +141,16 @@ impl Limits {
 ///
 /// RFC 2347 lets a server leave out any option but add none; RFC 2348 and 7440 let it lower a size
 /// but not raise it; RFC 2349 makes it return `timeout` unchanged. `tsize` may be any number.
+/// Where an option comes twice, both sides may take different ones (RFC 2347 has each once).
 pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Misconduct> {
     let mut agreed = Options::NONE;
     for (name, value) in oack.iter() {
         let kind = OptionKind::from_name(name)
             .filter(|&kind| asked.contains(kind))
             .ok_or(Misconduct::UnaskedOption)?;
+        if agreed.contains(kind) {
+            return Err(Misconduct::RepeatedOption);
+        }
         let value = parse_decimal(value).ok_or(Misconduct::UnacceptableValue)?;
         let small = u16::try_from(value).ok();
         let size = small.and_then(|value| BlockSize::new(value).ok());

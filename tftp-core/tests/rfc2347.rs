@@ -66,11 +66,13 @@ fn a_server_may_leave_out_any_option() {
 
 #[test]
 fn f48_an_oack_that_must_not_be_is_refused_with_error_8() {
-    use Misconduct::{UnacceptableValue, UnaskedOption};
+    use Misconduct::{RepeatedOption, UnacceptableValue, UnaskedOption};
     let cases = [
         ("tsize=5", UnaskedOption),
         ("multicast=224.0.0.1,1758,1", UnaskedOption),
         ("blksize=1024 timeout=1", UnaskedOption),
+        ("blksize=1024 windowsize=4 blksize=1024", RepeatedOption),
+        ("blksize=512 BLKSIZE=1024", RepeatedOption),
         ("blksize=1025", UnacceptableValue),
         ("blksize=7", UnacceptableValue),
         ("blksize=0", UnacceptableValue),

@@ -38,6 +38,9 @@ fn parse(words: &[OsString]) -> Result<Command, Misuse> {
 /// A host as `connect` and the command line take it. The port may stand behind the name, as other
 /// programs have it.
 pub(crate) fn host_on(word: &str, port: Option<u16>) -> Result<Host, Misuse> {
+    if word.contains("://") {
+        return Err(Misuse("HOST is no URL; `get tftp://HOST/NAME` fetches one".to_owned()));
+    }
     let (name, behind) = match word.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or_else(|| Misuse("a `]` is missing".to_owned()))?,
         // An IPv6 address has more colons than one.

@@ -29,6 +29,10 @@ cases! {
         |server| oack_is_refused(server, b"blksize\x000\0");
     an_option_without_a_value, OPTIONS, Fails(1, "broke the protocol"),
         |server| oack_is_refused(server, b"blksize\0\0");
+    an_option_twice, OPTIONS, Fails(1, "an option twice"),
+        |server| oack_is_refused(server, b"blksize\x00512\0tsize\x00600\0blksize\x00256\0");
+    an_option_twice_with_the_same_value, OPTIONS, Fails(1, "an option twice"),
+        |server| oack_is_refused(server, b"blksize\x00512\0BlkSize\x00512\0");
     a_file_size_beyond_all_numbers, OPTIONS, Fails(1, "broke the protocol"),
         |server| oack_is_refused(server, b"tsize\x0099999999999999999999\0");
 
