@@ -11,7 +11,7 @@ use std::{
 
 use tftp_mio::client::{Observer, Passing};
 
-use crate::{capture::Capture, fault::Fault, show};
+use crate::{capture::Capture, fault::Fault, session::Input, show};
 
 /// Who wants to see packets.
 #[derive(Default)]
@@ -33,20 +33,25 @@ impl Packets {
         Ok(())
     }
 
-    /// What to show a transfer's packets to, if anybody wants to see them. Nothing is shown any
-    /// more once the guard is dropped: the prompt then has the screen.
-    pub(crate) fn observer(&self) -> (Option<Observer>, Showing<'_>) {
-        let shown = Arc::new(AtomicBool::new(self.trace));
-        let showing = Showing { shown: Arc::clone(&shown), capture: self.capture.as_deref() };
+    /// What to show a transfer's packets to, if anybody wants to see them. Once the guard is dropped
+    /// the transfer is over, and only its last ACK may still be repeated: that is kept, but not
+    /// shown where a prompt has the screen by then.
+    pub(crate) fn observer(&self, input: Input) -> (Option<Observer>, Showing<'_>) {
+        let over = Arc::new(AtomicBool::new(false));
+        let showing = Showing { over: Arc::clone(&over), capture: self.capture.as_deref() };
         if !self.trace && self.capture.is_none() {
             return (None, showing);
         }
-        let (capture, began) = (self.capture.clone(), Instant::now());
+        let (trace, capture, began) = (self.trace, self.capture.clone(), Instant::now());
         let see = move |packet: &Passing<'_>| {
+            let over = over.load(Ordering::Relaxed);
             if let Some(capture) = &capture {
                 capture.keep(packet);
+                if over {
+                    capture.flush();
+                }
             }
-            if shown.load(Ordering::Relaxed) {
+            if trace && (!over || input == Input::Commands) {
                 show::note(&format!("{:>11.6} {packet}", began.elapsed().as_secs_f64()));
             }
         };
@@ -54,15 +59,15 @@ impl Packets {
     }
 }
 
-/// While it lives, the packets of a transfer are shown.
+/// Lives as long as its transfer.
 pub(crate) struct Showing<'a> {
-    shown: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
     capture: Option<&'a Capture>,
 }
 
 impl Drop for Showing<'_> {
     fn drop(&mut self) {
-        self.shown.store(false, Ordering::Relaxed);
+        self.over.store(true, Ordering::Relaxed);
         if let Some(capture) = self.capture {
             capture.flush();
         }

@@ -67,21 +67,28 @@ fn a_capture_holds_every_packet_both_ways() {
     for address in ["127.0.0.1", "::1"] {
         let folder = tempdir().unwrap();
         capture(address, folder.path());
-        let file = fs::read(folder.path().join("packets")).unwrap();
-        let (mut rest, header) = pcap_file::pcap::PcapParser::new(&file).unwrap();
-        assert_eq!(header.header().datalink, pcap_file::DataLink::RAW);
-        let mut payloads = Vec::new();
-        while !rest.is_empty() {
-            let (after, packet) = header.next_packet(rest).unwrap();
-            let packet = etherparse::PacketHeaders::from_ip_slice(&packet.data).unwrap();
-            payloads.push(packet.payload.slice().to_vec());
-            rest = after;
-        }
+        let payloads = payloads(folder.path());
         assert_eq!(payloads.len(), 7);
         assert_eq!(payloads[1], b"\0\x06blksize\x00512\0");
         assert_eq!(payloads[5][4..], [7; 88]);
         assert_eq!(payloads[6], b"\0\x04\0\x02");
     }
+}
+
+#[test]
+fn the_last_ack_that_is_repeated_after_the_end_is_shown_and_kept() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_any().1;
+        peer.serve(&[7; 600]);
+        peer.send_data(2, &[7; 88]);
+        peer.expect_the_same_again();
+    });
+    let args = ["--no-options", "--pcap", "packets"];
+    let run = server.run(folder.path(), &args, b"trace on\nget a\n").ends_with(0);
+    let last: Vec<_> = run.stderr.lines().rev().take(2).collect();
+    assert!(last[0].contains(" ACK 2, ") && last[1].contains(" DATA 2, "), "{}", run.stderr);
+    assert_eq!(payloads(folder.path()).len(), 7);
 }
 
 #[test]
@@ -128,4 +135,19 @@ fn capture(address: &'static str, folder: &Path) -> String {
     tftp(folder, args, b"").ends_with(0);
     server.finish();
     port
+}
+
+/// The payloads of the packets in the capture of `folder`.
+fn payloads(folder: &Path) -> Vec<Vec<u8>> {
+    let file = fs::read(folder.join("packets")).unwrap();
+    let (mut rest, header) = pcap_file::pcap::PcapParser::new(&file).unwrap();
+    assert_eq!(header.header().datalink, pcap_file::DataLink::RAW);
+    let mut payloads = Vec::new();
+    while !rest.is_empty() {
+        let (after, packet) = header.next_packet(rest).unwrap();
+        let packet = etherparse::PacketHeaders::from_ip_slice(&packet.data).unwrap();
+        payloads.push(packet.payload.slice().to_vec());
+        rest = after;
+    }
+    payloads
 }

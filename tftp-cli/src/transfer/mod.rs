@@ -103,7 +103,7 @@ impl Session {
     ) -> Result<Report, Fault> {
         let doing = story.doing();
         self.mention(&format!("{doing}: asking {server} in mode {}", story.mode));
-        let (observer, showing) = self.packets.observer();
+        let (observer, showing) = self.packets.observer(self.input);
         self.client.observe(observer);
         let mut bar = Bar::new(doing.clone(), show_bar && !self.packets.trace);
         let canceller = self.client.canceller();

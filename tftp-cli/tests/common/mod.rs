@@ -220,6 +220,13 @@ impl Peer {
         assert_eq!(self.receive(), [&[0, 4], &block.to_be_bytes()[..]].concat());
     }
 
+    /// Takes the next packet, which must be the last one once more.
+    #[track_caller]
+    pub(crate) fn expect_the_same_again(&mut self) {
+        let packet = self.socket.next().expect("a packet in time");
+        assert_eq!(Some(packet), self.socket.last);
+    }
+
     /// Takes the next packet that is an ERROR; what is repeated before it is passed over.
     #[track_caller]
     pub(crate) fn expect_error(&mut self) {
