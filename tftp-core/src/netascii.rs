@@ -37,12 +37,17 @@ impl Encoder {
     /// Encodes as much of `input` as `output` has room for.
     pub fn encode(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
         let room = output.len();
-        let mut read = input.iter();
-        let mut free = output.iter_mut();
-        while free.len() > 0 {
+        let (mut rest, mut free) = (input, output);
+        loop {
+            if self.owed.is_none() {
+                (rest, free) = copy_until(|byte| byte == b'\r' || byte == b'\n', rest, free);
+            }
+            if free.is_empty() {
+                break;
+            }
             let byte = match self.owed.take() {
                 Some(byte) => byte,
-                None => match read.next() {
+                None => match rest.split_off_first() {
                     Some(b'\n') => {
                         self.owed = Some(b'\n');
                         b'\r'
@@ -55,11 +60,11 @@ impl Encoder {
                     None => break,
                 },
             };
-            if let Some(place) = free.next() {
+            if let Some(place) = free.split_off_first_mut() {
                 *place = byte;
             }
         }
-        Progress { read: input.len() - read.len(), written: room - free.len() }
+        Progress { read: input.len() - rest.len(), written: room - free.len() }
     }
 }
 
@@ -83,9 +88,12 @@ impl Decoder {
     /// takes all of it.
     pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
         let room = output.len();
-        let mut read = 0;
-        let mut free = output.iter_mut();
-        for &byte in input {
+        let (mut rest, mut free) = (input, output);
+        loop {
+            if !self.after_cr {
+                (rest, free) = copy_until(|byte| byte == b'\r', rest, free);
+            }
+            let Some(&byte) = rest.first() else { break };
             let (first, second) = match (self.after_cr, byte) {
                 (false, b'\r') => (None, None),
                 (false, other) => (Some(other), None),
@@ -97,20 +105,38 @@ impl Decoder {
                 break;
             }
             for byte in [first, second].into_iter().flatten() {
-                if let Some(place) = free.next() {
+                if let Some(place) = free.split_off_first_mut() {
                     *place = byte;
                 }
             }
             self.after_cr = byte == b'\r';
-            read += 1;
+            rest = rest.get(1..).unwrap_or_default();
         }
-        Progress { read, written: room - free.len() }
+        Progress { read: input.len() - rest.len(), written: room - free.len() }
     }
 
     /// The CR that a file ended with, if it ended with a bare one.
     pub fn finish(self) -> Option<u8> {
         self.after_cr.then_some(b'\r')
     }
+}
+
+/// Copies the input up to a special byte, as far as there is room, and returns what is left of both.
+fn copy_until<'i, 'o>(
+    is_special: impl Fn(u8) -> bool,
+    input: &'i [u8],
+    output: &'o mut [u8],
+) -> (&'i [u8], &'o mut [u8]) {
+    let bytes = input.get(..output.len()).unwrap_or(input);
+    // Looking at all of sixteen, whatever the first of them are, is a few vector instructions.
+    let (sixteens, _) = bytes.as_chunks::<16>();
+    let any_special = |bytes: &[u8; 16]| bytes.iter().fold(false, |any, &b| any | is_special(b));
+    let plain = 16 * sixteens.iter().take_while(|bytes| !any_special(bytes)).count();
+    let tail = bytes.iter().skip(plain).take_while(|&&byte| !is_special(byte)).count();
+    let (from, rest) = input.split_at(plain + tail);
+    let (to, free) = output.split_at_mut(plain + tail);
+    to.copy_from_slice(from);
+    (rest, free)
 }
 
 #[cfg(test)]
