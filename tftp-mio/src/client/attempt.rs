@@ -101,8 +101,7 @@ impl Attempt<'_> {
         let clock = Clock::start();
         let transfer = self
             .open(clock.now(), content)
-            .with_request(&datagram[..len])
-            .with_watch(self.watch(&socket).map_err(TransferError::Socket)?);
+            .of_client(&datagram[..len], self.watch(&socket).map_err(TransferError::Socket)?);
         let mut running = Running {
             clock,
             socket,

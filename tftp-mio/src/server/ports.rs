@@ -30,7 +30,7 @@ pub(crate) struct Range {
 pub(crate) struct Ports {
     range: Arc<Range>,
     /// Bound sockets that no transfer uses. The one that has rested longest is used first.
-    idle: VecDeque<OwnSocket>,
+    idle: VecDeque<Idle>,
     /// Whether any socket is kept.
     pooled: bool,
 }
@@ -40,15 +40,20 @@ pub(crate) struct OwnSocket {
     pub(crate) socket: Socket,
     /// The poll loop knows it.
     pub(crate) watched: bool,
+    _port: ClaimedPort,
+}
+
+/// A socket that no transfer uses.
+struct Idle {
+    own: OwnSocket,
     /// What it is bound to, but for the port.
     local: SocketAddr,
-    _port: ClaimedPort,
 }
 
 /// A port of the range that one of our sockets has. Dropped, it is free again.
 struct ClaimedPort {
     range: Arc<Range>,
-    index: usize,
+    index: u16,
 }
 
 /// Why there is no socket for another transfer.
@@ -97,20 +102,20 @@ impl Range {
                 return None;
             }
             self.free.fetch_sub(1, Ordering::Relaxed);
-            Some(ClaimedPort { range: Arc::clone(self), index })
+            Some(ClaimedPort { range: Arc::clone(self), index: u16::try_from(index).ok()? })
         })
     }
 }
 
 impl ClaimedPort {
     fn number(&self) -> u16 {
-        self.range.first + u16::try_from(self.index).unwrap_or(0)
+        self.range.first + self.index
     }
 }
 
 impl Drop for ClaimedPort {
     fn drop(&mut self) {
-        self.range.taken[self.index].store(false, Ordering::Release);
+        self.range.taken[usize::from(self.index)].store(false, Ordering::Release);
         self.range.free.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -141,8 +146,12 @@ impl Ports {
 
     /// Takes the socket of a transfer that is over.
     pub(crate) fn close(&mut self, own: OwnSocket) {
-        if self.pooled && self.idle.len() < MOST_IDLE {
-            self.idle.push_back(own);
+        if self.pooled
+            && self.idle.len() < MOST_IDLE
+            && let Ok(mut local) = own.socket.address()
+        {
+            local.set_port(0);
+            self.idle.push_back(Idle { own, local });
         }
     }
 
@@ -152,9 +161,10 @@ impl Ports {
     }
 
     fn rested(&mut self, local: SocketAddr) -> Option<OwnSocket> {
-        let index = self.idle.iter().position(|own| own.local == local)?;
+        let index = self.idle.iter().position(|idle| idle.local == local)?;
         // What came late for its last transfer is none of the next one's business.
-        self.idle.remove(index).filter(|own| own.socket.discard_waiting())
+        let Idle { own, .. } = self.idle.remove(index)?;
+        own.socket.discard_waiting().then_some(own)
     }
 
     fn bind(&self, local: SocketAddr) -> Result<OwnSocket, NoPort> {
@@ -166,7 +176,7 @@ impl Ports {
             let mut address = local;
             address.set_port(port.number());
             match Socket::bind(address) {
-                Ok(socket) => return Ok(OwnSocket { socket, watched: false, local, _port: port }),
+                Ok(socket) => return Ok(OwnSocket { socket, watched: false, _port: port }),
                 // Another program has it.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error.into()),

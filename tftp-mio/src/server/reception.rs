@@ -180,7 +180,7 @@ impl Reception {
         match admitted {
             Ok(((options, content), place)) => {
                 let transfer = self.transfer(now, arrival, options, content, &place);
-                let about = About::new(now, arrival.from, request, fingerprint);
+                let about = About::new(now, request, fingerprint);
                 sessions.open(now, transfer, way, about, place);
             }
             Err((reason, denied)) => {

@@ -112,7 +112,7 @@ fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reaso
         None => reason,
     };
     tracing::info!(
-        peer = %about.peer,
+        peer = %transfer.peer(),
         op = verb(about.operation),
         name = Escaped(&about.name).to_string(),
         mode = %about.mode,
@@ -151,7 +151,7 @@ fn outcome(session: &Session) -> (Outcome, Option<String>) {
     let about = &session.about;
     let said = about
         .peer_error
-        .as_ref()
+        .as_deref()
         .map(|(code, message)| format!("error {}: {}", code.0, Escaped(message)));
     match session.transfer.status() {
         Status::Done(_) | Status::Lingering(_) => (Outcome::Completed, None),

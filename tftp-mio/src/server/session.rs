@@ -1,6 +1,6 @@
 //! One transfer of the server: its way to the peer, its state machine, and what will be said of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
@@ -36,7 +36,6 @@ pub(crate) enum Way {
 
 /// What a transfer is about, for the log.
 pub(crate) struct About {
-    pub(crate) peer: SocketAddr,
     pub(crate) operation: Operation,
     pub(crate) name: Box<[u8]>,
     pub(crate) mode: Mode,
@@ -45,21 +44,15 @@ pub(crate) struct About {
     pub(crate) began: Instant,
     /// When the peer first answered; before that, the same.
     pub(crate) proved_at: Instant,
-    /// What the peer's ERROR said.
-    pub(crate) peer_error: Option<(ErrorCode, Box<[u8]>)>,
+    /// What the peer's ERROR said. Few have one.
+    pub(crate) peer_error: Option<Box<(ErrorCode, Box<[u8]>)>>,
     /// The request, to know it when it comes again.
     pub(crate) fingerprint: u64,
 }
 
 impl About {
-    pub(crate) fn new(
-        now: Instant,
-        peer: SocketAddr,
-        request: &Request<'_>,
-        fingerprint: u64,
-    ) -> Self {
+    pub(crate) fn new(now: Instant, request: &Request<'_>, fingerprint: u64) -> Self {
         Self {
-            peer,
             operation: request.operation,
             name: request.filename.into(),
             mode: request.mode,

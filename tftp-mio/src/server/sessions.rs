@@ -256,7 +256,7 @@ impl Sessions {
         about: About,
         place: Place,
     ) {
-        let peer = about.peer;
+        let peer = transfer.peer();
         // Its packets could not be told from those of an earlier transfer.
         if self.ports.is_none()
             && let Some(&earlier) = self.by_peer.get(&peer)
@@ -353,7 +353,7 @@ impl Sessions {
                 }
                 Err(error) => {
                     // ICMP told that a packet did not arrive. The timer decides what that means.
-                    tracing::debug!(peer = %session.about.peer, %error, "receive failed");
+                    tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
                     enqueue(&mut self.queue, key, session);
                 }
             }
@@ -525,7 +525,7 @@ impl Sessions {
             Way::Listener { .. } => Ok(()),
         };
         if let Err(error) = watched {
-            tracing::error!(peer = %session.about.peer, %error, "socket cannot be watched");
+            tracing::error!(peer = %session.transfer.peer(), %error, "socket cannot be watched");
         }
     }
 
@@ -534,7 +534,7 @@ impl Sessions {
         let Some(session) = self.slots.get_mut(key) else { return };
         let transfer = &mut session.transfer;
         if let Some(error) = transfer.take_send_error() {
-            tracing::debug!(peer = %session.about.peer, %error, "a datagram could not be sent");
+            tracing::debug!(peer = %transfer.peer(), %error, "a datagram could not be sent");
         }
         let timeout = transfer.poll_timeout();
         let over = timeout.is_none() || matches!(transfer.status(), Status::Lingering(_));
@@ -542,7 +542,7 @@ impl Sessions {
             session.reported = true;
             session.place.over();
             self.lingering += 1;
-            self.giving_way.lingers(session.serial, key, session.about.peer.ip());
+            self.giving_way.lingers(session.serial, key, session.transfer.peer().ip());
             self.reporter.transfer_ended(now, session);
         }
         match timeout {
@@ -556,8 +556,9 @@ impl Sessions {
         self.timers.disarm(key, &mut session.armed);
         self.giving_way.gone(session.serial);
         self.lingering -= usize::from(session.reported);
-        if self.by_peer.get(&session.about.peer) == Some(&key) {
-            self.by_peer.remove(&session.about.peer);
+        let peer = session.transfer.peer();
+        if self.by_peer.get(&peer) == Some(&key) {
+            self.by_peer.remove(&peer);
         }
         self.close(session.way);
     }
@@ -617,6 +618,7 @@ fn deliver<'d>(
     own_addresses: &OwnAddresses,
 ) -> Option<Box<dyn Sink>> {
     let Session { transfer, way, about, .. } = session;
+    let peer = transfer.peer();
     transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
         Verdict::Accepted => {}
         Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
@@ -624,7 +626,7 @@ fn deliver<'d>(
             tracing::debug!(%from, "packet from ourselves");
         }
         Verdict::Stray => {
-            tracing::debug!(%from, peer = %about.peer, "packet from a stranger");
+            tracing::debug!(%from, %peer, "packet from a stranger");
             if let Way::Own(own) = way
                 && let Err(error) = own.socket.send(Route { to: from, from: None }, UNKNOWN_TID)
             {
@@ -632,7 +634,7 @@ fn deliver<'d>(
             }
         }
         Verdict::PeerError { code, message } => {
-            about.peer_error = Some((code, message.into()));
+            about.peer_error = Some(Box::new((code, message.into())));
         }
     })
 }

@@ -5,7 +5,10 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use cap_std::{
@@ -16,7 +19,7 @@ use tftp_core::ErrorCode;
 
 use super::{
     Denied, Fetch, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
-    draft::is_temporary, lookup::Lookup, name, trouble, upload::Upload,
+    draft::is_temporary, lookup::Lookup, name, open_files::OpenFiles, trouble, upload::Upload,
 };
 
 /// A folder that is served.
@@ -29,6 +32,7 @@ pub struct Folder {
     root: Dir,
     uploads: Uploads,
     names: Names,
+    open_files: OpenFiles,
     /// Set once it was said that the folder itself is gone.
     told_gone: AtomicBool,
 }
@@ -47,7 +51,13 @@ impl Folder {
     pub fn open(root: &Path, uploads: impl Into<Uploads>) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(root, ambient_authority())?;
         let (uploads, told_gone) = (uploads.into(), AtomicBool::new(false));
-        Ok(Self { root, uploads, names: Names::default(), told_gone })
+        Ok(Self {
+            root,
+            uploads,
+            names: Names::default(),
+            open_files: OpenFiles::default(),
+            told_gone,
+        })
     }
 
     /// Finds files by more than their plain names.
@@ -155,7 +165,8 @@ impl Folder {
         if !opened.is_file() {
             return Err(NO_FILE);
         }
-        Ok(RegularFile { file: file.into_std(), size: opened.len(), may_wait: 0..0 })
+        let (file, size) = (self.open_files.share(file.into_std(), &opened), opened.len());
+        Ok(RegularFile { file, size, may_wait: 0..0 })
     }
 }
 
@@ -298,7 +309,7 @@ fn out_of_descriptors(_: &io::Error) -> bool {
 /// A regular file, read at any offset.
 #[derive(Debug)]
 pub(crate) struct RegularFile {
-    file: File,
+    file: Arc<File>,
     size: u64,
     /// Where reading may wait for the device.
     may_wait: Range<u64>,
@@ -315,7 +326,7 @@ impl RegularFile {
     /// When the system does not tell its length.
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { file, size, may_wait: EVERYWHERE })
+        Ok(Self { file: file.into(), size, may_wait: EVERYWHERE })
     }
 }
 
@@ -373,13 +384,7 @@ impl Source for RegularFile {
     fn fetch(&mut self, offset: u64, len: usize) -> Option<Fetch> {
         // There is nothing to wait for the second time, or else nobody knows how not to.
         self.may_wait = offset..offset + len as u64;
-        let file = match self.file.try_clone() {
-            Ok(file) => file,
-            Err(error) => {
-                tracing::debug!(%error, "a file is read by the loop itself");
-                return Some(Box::new(|| {}));
-            }
-        };
+        let file = Arc::clone(&self.file);
         Some(Box::new(move || {
             let mut file = Self { file, size: 0, may_wait: EVERYWHERE };
             // Whoever reads again learns of trouble.
@@ -439,7 +444,7 @@ mod tests {
         let mut file = RegularFile { may_wait: 0..0, ..RegularFile::new(written).unwrap() };
         let mut buffer = vec![0; 50_000];
         for (offset, expected) in (0..).step_by(50_000).zip(content.chunks(50_000)) {
-            fadvise(&file.file, 0, None, Advice::DontNeed).unwrap();
+            fadvise(&*file.file, 0, None, Advice::DontNeed).unwrap();
             let read = file.read_at(offset, &mut buffer).or_else(|error| {
                 assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
                 file.fetch(offset, buffer.len()).unwrap()();

@@ -12,6 +12,7 @@ mod mail;
 mod map;
 mod name;
 pub(crate) mod netascii;
+mod open_files;
 mod room;
 mod sweep;
 mod upload;

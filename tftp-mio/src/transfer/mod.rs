@@ -77,18 +77,30 @@ pub(crate) enum Pumped {
 
 pub(crate) struct Transfer {
     half: Half,
-    /// The encoded request, for a client to repeat; a server has none.
-    request: Box<[u8]>,
-    /// Who sees the packets pass; nobody on a server.
-    watch: Option<Box<Watch>>,
+    /// A server's transfers have none: there are many of them.
+    of_client: Option<Box<OfClient>>,
     /// Trouble with the content, which has ended the transfer.
     content_error: Option<io::Error>,
     /// The latest datagram that the system would not send.
     send_error: Option<io::Error>,
-    /// Where the source had nothing to read yet.
-    starved: Option<u64>,
+    reading: Reading,
+}
+
+/// What only a client's transfer has.
+struct OfClient {
+    /// The encoded request, to be repeated.
+    request: Box<[u8]>,
+    /// Who sees the packets pass.
+    watch: Option<Watch>,
+}
+
+/// How reading the source stands.
+enum Reading {
+    Flowing,
+    /// At this offset there was nothing to read yet.
+    Starved(u64),
     /// Content is being fetched.
-    fetching: bool,
+    Fetching,
 }
 
 enum Half {
@@ -128,24 +140,16 @@ impl Transfer {
     fn new(half: Half) -> Self {
         Self {
             half,
-            request: Box::default(),
-            watch: None,
+            of_client: None,
             content_error: None,
             send_error: None,
-            starved: None,
-            fetching: false,
+            reading: Reading::Flowing,
         }
     }
 
-    /// The datagram that opens a client's transfer.
-    pub(crate) fn with_request(mut self, datagram: &[u8]) -> Self {
-        self.request = datagram.into();
-        self
-    }
-
-    /// Shows the packets to an observer.
-    pub(crate) fn with_watch(mut self, watch: Option<Watch>) -> Self {
-        self.watch = watch.map(Box::new);
+    /// A client's, with the datagram that opens it; its packets are shown to an observer.
+    pub(crate) fn of_client(mut self, request: &[u8], watch: Option<Watch>) -> Self {
+        self.of_client = Some(Box::new(OfClient { request: request.into(), watch }));
         self
     }
 
@@ -161,7 +165,7 @@ impl Transfer {
     ) -> Option<Box<dyn Sink>> {
         let mut gathered = Gathered::new();
         for datagram in datagrams {
-            if let Some(watch) = &self.watch {
+            if let Some(watch) = self.watch() {
                 watch.saw(Direction::Received, from, datagram);
             }
             let machine = match &mut self.half {
@@ -273,12 +277,12 @@ impl Transfer {
             let route = Route { to: self.peer(), from };
             let sent = match transmit {
                 None => return Pumped::Idle,
-                Some(Transmit::Request) => self.send(socket, route, &self.request),
+                Some(Transmit::Request) => self.send(socket, route, self.request()),
                 Some(Transmit::Packet(len)) => self.send(socket, route, &outbox.small[..len]),
                 Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
             };
             match sent {
-                Ok(()) if self.starved.is_some() => return Pumped::Starved,
+                Ok(()) if matches!(self.reading, Reading::Starved(_)) => return Pumped::Starved,
                 Ok(()) => {}
                 // A small packet that found the socket full is lost; its timer brings it back.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Blocked,
@@ -293,6 +297,15 @@ impl Transfer {
         self.send(socket, Route { to: stranger, from: None }, UNKNOWN_TID)
     }
 
+    /// The datagram that a client sends again.
+    fn request(&self) -> &[u8] {
+        self.of_client.as_ref().map_or(&[], |own| &*own.request)
+    }
+
+    fn watch(&self) -> Option<&Watch> {
+        self.of_client.as_ref()?.watch.as_ref()
+    }
+
     fn send(&self, socket: &Socket, route: Route, datagram: &[u8]) -> io::Result<()> {
         socket.send(route, datagram)?;
         self.show_sent(route, [datagram]);
@@ -300,7 +313,7 @@ impl Transfer {
     }
 
     fn show_sent<'p>(&self, route: Route, packets: impl IntoIterator<Item = &'p [u8]>) {
-        if let Some(watch) = &self.watch {
+        if let Some(watch) = self.watch() {
             for packet in packets {
                 watch.saw(Direction::Sent, route.to, packet);
             }
@@ -317,7 +330,7 @@ impl Transfer {
         outbox: &mut Outbox,
     ) -> io::Result<()> {
         let Half::Sending { machine, source, claim } = &mut self.half else { return Ok(()) };
-        self.starved = None;
+        self.reading = Reading::Flowing;
         let most = u16::try_from(FRAMED / burst.stride()).unwrap_or(u16::MAX);
         let Some(mut burst) = burst.first(most) else { return Ok(()) };
 
@@ -331,7 +344,7 @@ impl Transfer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
                     let Some(shorter) = burst.first(burst.packets() / 2) else {
-                        self.starved = Some(burst.offset());
+                        self.reading = Reading::Starved(burst.offset());
                         return Ok(());
                     };
                     burst = shorter;
@@ -365,15 +378,18 @@ impl Transfer {
     /// What brings the content that pumping found missing. Have it done, then call
     /// [`fetched`](Self::fetched), also where that is not possible; until then nothing is read.
     pub(crate) fn fetch(&mut self) -> Option<Fetch> {
-        let offset = self.starved.take()?;
-        let Half::Sending { source, .. } = &mut self.half else { return None };
-        let fetch = source.fetch(offset, FRAMED);
-        self.fetching = fetch.is_some();
+        let (Reading::Starved(offset), Half::Sending { source, .. }) =
+            (&self.reading, &mut self.half)
+        else {
+            return None;
+        };
+        let fetch = source.fetch(*offset, FRAMED);
+        self.reading = if fetch.is_some() { Reading::Fetching } else { Reading::Flowing };
         fetch
     }
 
     pub(crate) fn fetched(&mut self, result: io::Result<()>) {
-        self.fetching = false;
+        self.reading = Reading::Flowing;
         if let Err(error) = result {
             self.content_failed(error);
         }
@@ -381,7 +397,8 @@ impl Transfer {
 
     /// Whether there is nothing to send before content was fetched; an ERROR need not wait.
     fn is_fetching(&self) -> bool {
-        self.fetching && matches!(self.status(), Status::Opening | Status::Active(_))
+        matches!(self.reading, Reading::Fetching)
+            && matches!(self.status(), Status::Opening | Status::Active(_))
     }
 
     fn content_failed(&mut self, error: io::Error) {
