@@ -14,6 +14,7 @@ mod explaining;
 mod fragments;
 mod hostile;
 mod hosts;
+mod idle;
 mod large;
 mod limits;
 mod log;
