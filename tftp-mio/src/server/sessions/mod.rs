@@ -1,0 +1,162 @@
+//! All transfers of a loop: found by token, by peer and by deadline, and carried on by whatever
+//! comes in for them.
+//!
+//! Here is the table and what it knows. A session is [opened](opening) by a request, has its
+//! [turns](turns), and may have to [give way](yielding) to another; a request for which there is no
+//! room yet is [parked].
+
+mod opening;
+mod parked;
+mod turns;
+mod yielding;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use mio::Registry;
+use slab::Slab;
+use tftp_core::Instant;
+
+pub(crate) use parked::Parked;
+
+use super::{
+    giving_way::GivingWay,
+    helpers::Helpers,
+    limits::Admission,
+    listeners::Listeners,
+    own_addresses::OwnAddresses,
+    ports::Ports,
+    report::Reporter,
+    session::{Session, Way},
+};
+use crate::{socket::Socket, timers::Timers, transfer::Outbox};
+
+/// A request that comes again so soon after the answer to the first was acknowledged is the same one:
+/// doubled on the way, or sent again when the answer was late. Later it is from a client that begins
+/// anew.
+const DUPLICATE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Sessions {
+    registry: Registry,
+    pub(crate) listeners: Listeners,
+    /// Sockets of transfers; `None` where those go through the listening sockets.
+    ports: Option<Ports>,
+    slots: Slab<Session>,
+    /// The latest session of each peer.
+    by_peer: HashMap<SocketAddr, usize>,
+    admission: Arc<Admission>,
+    giving_way: GivingWay,
+    /// Sessions that have been reported, and only linger.
+    lingering: usize,
+    reporter: Reporter,
+    own: Arc<OwnAddresses>,
+    timers: Timers,
+    /// Sessions that have more to receive or to send than their turn allowed.
+    queue: VecDeque<(usize, u64)>,
+    helpers: Helpers,
+    /// Requests that wait for another worker's session to give way.
+    parked: VecDeque<Parked>,
+    outbox: Outbox,
+}
+
+/// What is known of a peer that sends a request.
+pub(crate) enum Known {
+    /// It has no transfer whose answer is still open.
+    No,
+    /// It has sent the very same request, and not acknowledged the answer.
+    Same(usize),
+    /// It has sent the very same request a moment ago, and the transfer has begun.
+    Begun,
+    /// It has sent another request, and not acknowledged the answer.
+    Unanswered(usize),
+}
+
+impl Sessions {
+    pub(crate) fn new(
+        registry: Registry,
+        listeners: Listeners,
+        ports: Option<Ports>,
+        helpers: Helpers,
+        admission: Arc<Admission>,
+        giving_way: GivingWay,
+        own: Arc<OwnAddresses>,
+    ) -> Self {
+        Self {
+            registry,
+            listeners,
+            ports,
+            slots: Slab::new(),
+            by_peer: HashMap::new(),
+            reporter: Reporter::new(admission.counters()),
+            admission,
+            giving_way,
+            lingering: 0,
+            own,
+            timers: Timers::default(),
+            queue: VecDeque::new(),
+            helpers,
+            parked: VecDeque::new(),
+            outbox: Outbox::new(),
+        }
+    }
+
+    pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u64) -> Known {
+        let Some(&key) = self.by_peer.get(&peer) else { return Known::No };
+        let Some(session) = self.slots.get(key) else { return Known::No };
+        let same = session.about.fingerprint == fingerprint;
+        match (session.transfer.is_proved(), same) {
+            (false, true) => Known::Same(key),
+            (false, false) => Known::Unanswered(key),
+            (true, true) if now < session.about.proved_at + DUPLICATE => Known::Begun,
+            (true, _) => Known::No,
+        }
+    }
+
+    pub(crate) fn reporter(&mut self) -> &mut Reporter {
+        &mut self.reporter
+    }
+
+    /// How long the loop may sleep.
+    pub(crate) fn sleep(&self, now: Instant) -> Option<Duration> {
+        if self.queue.is_empty() { self.timers.sleep(now) } else { Some(Duration::ZERO) }
+    }
+
+    /// Whether any transfer still moves; lingering is none.
+    pub(crate) fn any_running(&self) -> bool {
+        self.slots.len() > self.lingering
+    }
+
+    /// Closes a way that no transfer took.
+    pub(crate) fn close(&mut self, way: Way) {
+        if let (Way::Own(own), Some(ports)) = (way, &mut self.ports) {
+            ports.close(own);
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        let mut session = self.slots.remove(key);
+        self.timers.disarm(key, &mut session.armed);
+        self.giving_way.gone(session.serial);
+        self.lingering -= usize::from(session.reported);
+        let peer = session.transfer.peer();
+        if self.by_peer.get(&peer) == Some(&key) {
+            self.by_peer.remove(&peer);
+        }
+        self.close(session.way);
+    }
+}
+
+/// The socket behind a way, and the address of ours to send from where it has several.
+fn socket_of<'a>(
+    way: &'a mut Way,
+    listeners: &'a mut Listeners,
+) -> Option<(&'a mut Socket, Option<IpAddr>)> {
+    match way {
+        Way::Own(own) => Some((&mut own.socket, None)),
+        Way::Listener { index, from } => Some((listeners.get_mut(*index)?, Some(*from))),
+    }
+}

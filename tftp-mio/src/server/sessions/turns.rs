@@ -1,0 +1,268 @@
+//! Turns: what comes in for a session, be it datagrams, time, room in a socket or what a helper has
+//! done, is handled, and then the session is carried on.
+
+use std::{collections::VecDeque, io, net::SocketAddr};
+
+use mio::{Interest, Token};
+use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
+
+use super::{Sessions, socket_of};
+use crate::{
+    server::{
+        helpers::{Done, Outcome},
+        own_addresses::OwnAddresses,
+        session::{Session, Way},
+    },
+    socket::{BATCH, Inbox, Route},
+    storage::Sink,
+    transfer::Pumped,
+};
+
+impl Sessions {
+    pub(crate) fn handle_repeated_request(&mut self, now: Instant, key: usize) {
+        if let Some(session) = self.slots.get_mut(key) {
+            session.transfer.handle_repeated_request(now);
+            self.carry_on(now, key);
+        }
+    }
+
+    /// Takes what came to a listening socket for a session that goes through it. Returns whether
+    /// there is one.
+    pub(crate) fn handle_datagrams<'d>(
+        &mut self,
+        now: Instant,
+        index: usize,
+        from: SocketAddr,
+        datagrams: impl Iterator<Item = &'d [u8]>,
+    ) -> bool {
+        let Some(&key) = self.by_peer.get(&from) else { return false };
+        let Some(session) = self.slots.get_mut(key) else { return false };
+        match session.way {
+            Way::Listener { index: its, .. } if its == index => {}
+            Way::Own(_) | Way::Listener { .. } => return false,
+        }
+        let whole = deliver(now, session, from, datagrams, &self.own);
+        self.store(key, whole);
+        self.carry_on(now, key);
+        true
+    }
+
+    /// Takes one batch of what has come to a session's own socket.
+    pub(crate) fn handle_ready(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        if let Way::Own(own) = &session.way {
+            // What comes in for a file that goes out is an ACK now and then.
+            let most = if session.transfer.is_sending() { 2 } else { BATCH };
+            match own.socket.receive(inbox, most) {
+                Ok(batch) => {
+                    let mut whole = None;
+                    for run in batch.runs() {
+                        let datagrams = run.datagrams();
+                        whole = whole.or(deliver(now, session, run.from, datagrams, &self.own));
+                    }
+                    if !batch.drained {
+                        enqueue(&mut self.queue, key, session);
+                    }
+                    self.store(key, whole);
+                }
+                Err(error) => {
+                    // ICMP told that a packet did not arrive. The timer decides what that means.
+                    tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
+                    enqueue(&mut self.queue, key, session);
+                }
+            }
+        }
+        // It may have been writable that it was woken for.
+        self.carry_on(now, key);
+    }
+
+    /// A listening socket has room again for those that found it full.
+    pub(crate) fn handle_room(&mut self, now: Instant, index: usize) {
+        for (key, serial) in self.listeners.take_blocked(&self.registry, index) {
+            if let Some(session) = self.slots.get_mut(key).filter(|found| found.serial == serial) {
+                session.blocked = false;
+                self.carry_on(now, key);
+            }
+        }
+    }
+
+    /// Gives every session that waits for it another turn.
+    pub(crate) fn work_off(&mut self, now: Instant, inbox: &mut Inbox) {
+        for _ in 0..self.queue.len() {
+            let Some((key, serial)) = self.queue.pop_front() else { return };
+            if let Some(session) = self.slots.get_mut(key).filter(|found| found.serial == serial) {
+                session.queued = false;
+                self.handle_ready(now, key, inbox);
+            }
+        }
+    }
+
+    /// Takes what the helpers have done.
+    pub(crate) fn handle_done(&mut self, now: Instant) {
+        while let Some(done) = self.helpers.poll() {
+            self.handle_outcome(now, done);
+        }
+    }
+
+    /// Lets the time pass for every session whose deadline has come.
+    pub(crate) fn handle_timeouts(&mut self, now: Instant) {
+        while let Some(key) = self.timers.pop_due(now) {
+            if let Some(session) = self.slots.get_mut(key) {
+                session.armed = Instant::NEVER;
+                session.transfer.handle_timeout(now);
+            }
+            self.carry_on(now, key);
+        }
+    }
+
+    /// Ends every transfer that still moves with an ERROR. An upload that is whole is stored all the
+    /// same, and its client told so.
+    pub(crate) fn abort_all(&mut self, now: Instant, text: &'static str) {
+        let running: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
+        for key in running {
+            if let Some(session) = self.slots.get_mut(key) {
+                session.transfer.abort(ErrorCode::NOT_DEFINED, text);
+            }
+            self.carry_on(now, key);
+        }
+        while let Some(done) = self.helpers.wait() {
+            self.handle_outcome(now, done);
+        }
+    }
+
+    /// Hands a whole upload to who makes it durable.
+    fn store(&mut self, key: usize, whole: Option<Box<dyn Sink>>) {
+        if let (Some(sink), Some(session)) = (whole, self.slots.get_mut(key))
+            && let Err(error) = self.helpers.finish(key, session.serial, sink)
+        {
+            session.transfer.finished(Err(error));
+        }
+    }
+
+    fn handle_outcome(&mut self, now: Instant, done: Done) {
+        let key = done.session;
+        let current = |session: &&mut Session| session.serial == done.serial;
+        if let Some(session) = self.slots.get_mut(key).filter(current) {
+            match done.outcome {
+                Outcome::Finished(result) => session.transfer.finished(result),
+                Outcome::Fetched => session.transfer.fetched(Ok(())),
+            }
+            self.carry_on(now, key);
+        }
+    }
+
+    /// After any input: sends, reports, arms the timer, or drops the session.
+    pub(super) fn carry_on(&mut self, now: Instant, key: usize) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        session.transfer.let_go_if_failed();
+        // Known to all workers before the peer sees what follows.
+        if session.transfer.is_proved() && session.place.proved() {
+            session.about.proved_at = now;
+            self.giving_way.proved(session.serial);
+        }
+        if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
+            let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
+            match pumped {
+                Pumped::Idle | Pumped::Blocked => {}
+                Pumped::More => enqueue(&mut self.queue, key, session),
+                Pumped::Starved => {
+                    let fetching = match session.transfer.fetch() {
+                        Some(fetch) => self.helpers.fetch(key, session.serial, fetch),
+                        None => Err(io::ErrorKind::WouldBlock.into()),
+                    };
+                    if let Err(error) = fetching {
+                        session.transfer.fetched(Err(error));
+                        enqueue(&mut self.queue, key, session);
+                    }
+                }
+            }
+            self.watch_for_room(key, pumped == Pumped::Blocked);
+        }
+        self.settle(now, key);
+    }
+
+    /// Has the loop woken once a full socket has room, or no longer.
+    fn watch_for_room(&mut self, key: usize, blocked: bool) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        if std::mem::replace(&mut session.blocked, blocked) == blocked {
+            return;
+        }
+        let watched = match &mut session.way {
+            Way::Own(own) => {
+                let interest = if blocked {
+                    Interest::READABLE | Interest::WRITABLE
+                } else {
+                    Interest::READABLE
+                };
+                self.registry.reregister(own.socket.source(), Token(key), interest)
+            }
+            Way::Listener { index, .. } if blocked => {
+                self.listeners.add_blocked(&self.registry, *index, (key, session.serial))
+            }
+            Way::Listener { .. } => Ok(()),
+        };
+        if let Err(error) = watched {
+            tracing::error!(peer = %session.transfer.peer(), %error, "socket cannot be watched");
+        }
+    }
+
+    /// Reports what has ended, arms the timer, and finds the session's place, or drops it.
+    fn settle(&mut self, now: Instant, key: usize) {
+        let Some(session) = self.slots.get_mut(key) else { return };
+        let transfer = &mut session.transfer;
+        if let Some(error) = transfer.take_send_error() {
+            tracing::debug!(peer = %transfer.peer(), %error, "a datagram could not be sent");
+        }
+        let timeout = transfer.poll_timeout();
+        let over = timeout.is_none() || matches!(transfer.status(), Status::Lingering(_));
+        if over && !session.reported {
+            session.reported = true;
+            session.place.over();
+            self.lingering += 1;
+            self.giving_way.lingers(session.serial, key, session.transfer.peer().ip());
+            self.reporter.transfer_ended(now, session);
+        }
+        match timeout {
+            Some(deadline) => self.timers.arm(key, &mut session.armed, deadline),
+            None => self.remove(key),
+        }
+    }
+}
+
+/// Has the session wait for another turn, once.
+fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &mut Session) {
+    if !std::mem::replace(&mut session.queued, true) {
+        queue.push_back((key, session.serial));
+    }
+}
+
+/// Gives datagrams to their session, and answers strangers. A sink that is returned is to be
+/// finished.
+fn deliver<'d>(
+    now: Instant,
+    session: &mut Session,
+    from: SocketAddr,
+    datagrams: impl Iterator<Item = &'d [u8]>,
+    own_addresses: &OwnAddresses,
+) -> Option<Box<dyn Sink>> {
+    let Session { transfer, way, about, .. } = session;
+    let peer = transfer.peer();
+    transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
+        Verdict::Accepted => {}
+        Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
+        Verdict::Stray if own_addresses.contains(from) => {
+            tracing::debug!(%from, "packet from ourselves");
+        }
+        Verdict::Stray => {
+            tracing::debug!(%from, %peer, "packet from a stranger");
+            if let Way::Own(own) = way
+                && let Err(error) = own.socket.send(Route { to: from, from: None }, UNKNOWN_TID)
+            {
+                tracing::debug!(%from, %error, "an ERROR could not be sent");
+            }
+        }
+        Verdict::PeerError { code, message } => {
+            about.peer_error = Some(Box::new((code, message.into())));
+        }
+    })
+}
