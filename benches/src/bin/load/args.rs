@@ -13,7 +13,10 @@ use clap::{Args, Parser, Subcommand};
 use tftp_benches::{Outcome, Pattern};
 use tftp_core::{BlockSize, Operation, Options, WindowSize};
 
-use crate::fleet::{Ending, Fleet, Plan};
+use crate::{
+    fleet::Fleet,
+    plan::{Ending, Plan},
+};
 
 /// Load generator for TFTP servers
 #[derive(Debug, Parser)]

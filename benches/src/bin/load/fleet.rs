@@ -11,19 +11,16 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use nix::{
-    sys::resource::{Resource, getrlimit, setrlimit},
-    time::{ClockId, clock_gettime},
-};
+use nix::time::{ClockId, clock_gettime};
 use tftp_benches::{Granted, Latency, Outcome, Pattern};
 use tftp_core::{
-    Burst, Ignored, Instant, Mode, Operation, Options, Received, Request, SMALL_PACKET, Transmit,
-    Verdict,
+    Burst, Ignored, Instant, Mode, Received, Request, SMALL_PACKET, Transmit, Verdict,
 };
 
 use crate::{
     client::{Client, Phase, refusal},
     endpoint::{Arrival, Buffers, Endpoint, address, client_at},
+    plan::{Ending, Plan, raise_descriptor_limit},
 };
 
 /// The most that one send takes.
@@ -31,31 +28,6 @@ const LONGEST_SEND: usize = 65_507;
 
 /// The token of the waker that standard input's end sets off.
 const INPUT_ENDED: Token = Token(usize::MAX);
-
-/// What to do.
-pub(crate) struct Plan {
-    pub(crate) server: SocketAddr,
-    pub(crate) operation: Operation,
-    pub(crate) ending: Ending,
-    pub(crate) name: String,
-    pub(crate) files: u32,
-    pub(crate) size: u64,
-    pub(crate) clients: u32,
-    pub(crate) transfers: u32,
-    pub(crate) options: Options,
-    pub(crate) per_socket: u32,
-    pub(crate) waiting: u32,
-    pub(crate) patience: Duration,
-}
-
-/// When a run is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// All transfers have been carried through.
-    AllMoved,
-    /// All have begun and stalled, and standard input has ended.
-    AllStalled,
-}
 
 pub(crate) struct Fleet {
     plan: Plan,
@@ -516,15 +488,4 @@ impl Fleet {
             .map_or(0.0, |time| Duration::from(time).as_secs_f64());
         outcome
     }
-}
-
-/// A descriptor for every socket, beyond the hard limit where we may.
-fn raise_descriptor_limit(sockets: u64) -> io::Result<()> {
-    const OTHERS: u64 = 64;
-    let needed = sockets + OTHERS;
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft < needed {
-        setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed))?;
-    }
-    Ok(())
 }

@@ -20,6 +20,8 @@ mod client;
 mod endpoint;
 #[cfg(target_os = "linux")]
 mod fleet;
+#[cfg(target_os = "linux")]
+mod plan;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
