@@ -40,7 +40,7 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
 }
 
 /// What the server said, if anything: escaped, and cut off where it goes on and on.
-fn quote(message: &[u8]) -> String {
+pub(crate) fn quote(message: &[u8]) -> String {
     match message.get(..MOST_WORDS) {
         _ if message.is_empty() => String::new(),
         Some(begin) if message.len() > MOST_WORDS => format!(": \"{}\"...", begin.escape_ascii()),

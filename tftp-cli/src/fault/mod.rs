@@ -7,6 +7,8 @@ use std::io;
 use tftp_core::Mode;
 use tftp_mio::client::TransferError;
 
+pub(crate) use advice::quote;
+
 use crate::{exit::Status, interrupt::End};
 
 /// Why a command, or the whole program, failed.

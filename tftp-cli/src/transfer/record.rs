@@ -79,7 +79,7 @@ pub(super) fn record(story: &Story, outcome: Result<&Report, &Fault>) -> String 
             bytes_per_second: rate(report),
             options: report.options.iter().map(|(kind, value)| (kind.name(), value)).collect(),
             retransmissions: report.retransmissions,
-            asked_again: report.asked_again,
+            asked_again: report.asked_again.is_some(),
             unconfirmed: report.unconfirmed,
         }),
         error: outcome.err().map(|fault| {
@@ -140,7 +140,7 @@ mod tests {
 
     use serde_json::{Value, json};
     use tftp_core::{BlockSize, ErrorCode, Mode, Options};
-    use tftp_mio::client::{Report, TransferError};
+    use tftp_mio::client::{Declined, Report, TransferError};
 
     use super::{super::Story, record};
     use crate::fault::Fault;
@@ -167,7 +167,7 @@ mod tests {
             duration: Duration::from_millis(500),
             options: Options::NONE.with_block_size(BlockSize::MAX),
             retransmissions: 2,
-            asked_again: true,
+            asked_again: Some(Declined::Unanswered),
             unconfirmed: false,
         };
         assert_eq!(

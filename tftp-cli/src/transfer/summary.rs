@@ -1,7 +1,9 @@
 //! The line that tells of a finished transfer.
 
 use indicatif::HumanBytes;
-use tftp_mio::client::Report;
+use tftp_mio::client::{Declined, Report};
+
+use crate::fault;
 
 /// What a finished transfer was like: bytes, seconds, rate, options, and what was unusual.
 pub(super) fn summary(transfer: &str, report: &Report) -> String {
@@ -20,10 +22,20 @@ pub(super) fn summary(transfer: &str, report: &Report) -> String {
         1 => line.push_str(", 1 packet sent again"),
         many => line.extend([", ", &many.to_string(), " packets sent again"]),
     }
-    if report.asked_again {
-        line.push_str(", asked again with fewer options");
+    if let Some(declined) = &report.asked_again {
+        line.extend([", asked again with fewer options ", &why(declined)]);
     }
     line
+}
+
+/// What the server made of the options that were asked for first.
+fn why(declined: &Declined) -> String {
+    match declined {
+        Declined::Refused { code, message } => {
+            format!("because of an error (code {}){}", code.0, fault::quote(message))
+        }
+        Declined::Unanswered => "because there was no answer".to_owned(),
+    }
 }
 
 /// Bytes in a second; a transfer takes at least a microsecond.
@@ -37,8 +49,8 @@ pub(super) fn rate(report: &Report) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use tftp_core::{BlockSize, Options};
-    use tftp_mio::client::Report;
+    use tftp_core::{BlockSize, ErrorCode, Options};
+    use tftp_mio::client::{Declined, Report};
 
     use super::summary;
 
@@ -48,7 +60,7 @@ mod tests {
             duration: Duration::from_millis(100),
             options,
             retransmissions: 0,
-            asked_again: false,
+            asked_again: None,
             unconfirmed: false,
         }
     }
@@ -65,12 +77,22 @@ mod tests {
     fn options_and_troubles_are_told_too() {
         let mut report = report(Options::NONE.with_block_size(BlockSize::MAX));
         report.retransmissions = 2;
-        report.asked_again = true;
+        report.asked_again = Some(Declined::Unanswered);
         assert_eq!(
             summary("put a -> b", &report),
             "put a -> b: 600 bytes in 0.100 s (5.86 KiB/s), blksize=65464, \
-             2 packets sent again, asked again with fewer options"
+             2 packets sent again, asked again with fewer options because there was no answer"
         );
+    }
+
+    #[test]
+    fn what_the_server_said_of_the_options_cannot_steer_the_terminal() {
+        let mut report = report(Options::NONE);
+        let message = b"no \x1b[2J".to_vec();
+        report.asked_again = Some(Declined::Refused { code: ErrorCode::OPTIONS_REFUSED, message });
+        let told = summary("get a -> b", &report);
+        let end = r#"asked again with fewer options because of an error (code 8): "no \x1b[2J""#;
+        assert!(told.ends_with(end), "{told}");
     }
 
     #[test]

@@ -74,11 +74,11 @@ cases! {
         |server| serve_after_oack(server, b"tsize\x0018446744073709551615\0");
 
     // The ladder of options.
-    options_are_refused_with_error_8, OPTIONS, Whole("asked again with fewer options"),
+    options_are_refused_with_error_8, OPTIONS, Whole("fewer options because of an error (code 8): \"no options\""),
         |server| refuse_options(server, 8);
-    options_are_refused_with_error_4, OPTIONS, Whole("asked again with fewer options"),
+    options_are_refused_with_error_4, OPTIONS, Whole("fewer options because of an error (code 4): \"no options\""),
         |server| refuse_options(server, 4);
-    options_are_refused_with_error_0, OPTIONS, Whole("asked again with fewer options"),
+    options_are_refused_with_error_0, OPTIONS, Whole("fewer options because of an error (code 0): \"no options\""),
         |server| refuse_options(server, 0);
     everything_is_refused_with_error_0, OPTIONS, Fails(1, "(code 0): \"no\""), |server| {
         for _ in 0..3 {

@@ -303,7 +303,7 @@ impl Running {
             duration: self.clock.now().saturating_duration_since(Instant::ZERO),
             options: summary.params.options,
             retransmissions: counted.retransmissions,
-            asked_again: false,
+            asked_again: None,
             unconfirmed: matches!(status, Status::Unconfirmed(_)),
         };
         let lingerer = matches!(status, Status::Lingering(_)).then_some(Lingerer {

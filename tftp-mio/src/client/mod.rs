@@ -15,7 +15,7 @@
 //! - **Content** is any [`Sink`] or [`Source`]; [`Download`] and [`Upload`] are local files. A
 //!   download has its name only once it is whole.
 //! - **Options** are in [`Settings`]. A server that refuses them or does not answer is asked again
-//!   with fewer, then with none; [`Report::asked_again`] tells.
+//!   with fewer, then with none; [`Report::asked_again`] tells, and why.
 //! - **Progress** is told to the closure of [`Client::get`] and [`Client::put`].
 //! - **Cancelling** is for any thread that has a [`Canceller`]; the server is told.
 //! - **Packets** are shown to an [`Observer`], if there is one; without one they cost nothing.
@@ -114,9 +114,32 @@ pub struct Report {
     /// Packets that had to be sent again.
     pub retransmissions: u64,
     /// The server would not have the options first asked for, and was asked with fewer or none.
-    pub asked_again: bool,
+    pub asked_again: Option<Declined>,
     /// [`Client::put`] only: all data was sent, but the last ACK never came.
     pub unconfirmed: bool,
+}
+
+/// How a server declined the options that were asked for first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// With ERROR. The message is the server's bytes; escape them before showing them.
+    Refused {
+        /// The ERROR's code.
+        code: ErrorCode,
+        /// The ERROR's text.
+        message: Vec<u8>,
+    },
+    /// It did not answer.
+    Unanswered,
+}
+
+impl From<TransferError> for Declined {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::Server { code, message } => Self::Refused { code, message },
+            _ => Self::Unanswered,
+        }
+    }
 }
 
 /// Why a transfer failed.
@@ -290,7 +313,7 @@ impl Client {
         mut content: Content,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Report, TransferError> {
-        let mut asked_again = false;
+        let mut asked_again = None;
         let result = loop {
             let attempt = Attempt {
                 poll: &mut self.poll,
@@ -311,13 +334,15 @@ impl Client {
                 }
                 Err(Failed { error, opening: Some((failure, back)) }) => {
                     match request.fewer(&failure) {
-                        Some(fewer) => (request, content) = (fewer, back),
+                        Some(fewer) => {
+                            asked_again.get_or_insert_with(|| error.into());
+                            (request, content) = (fewer, back);
+                        }
                         None => break Err(error),
                     }
                 }
                 Err(Failed { error, opening: None }) => break Err(error),
             }
-            asked_again = true;
         };
         self.canceller.cancelled.store(false, Ordering::SeqCst);
         result
