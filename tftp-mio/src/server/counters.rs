@@ -150,6 +150,7 @@ pub struct Counters {
     unlogged: AtomicU64,
     active: AtomicU64,
     half_open: AtomicU64,
+    ports_in_use: AtomicU64,
 }
 
 impl Default for Counters {
@@ -195,6 +196,7 @@ impl Default for Counters {
             unlogged: AtomicU64::default(),
             active: AtomicU64::default(),
             half_open: AtomicU64::default(),
+            ports_in_use: AtomicU64::default(),
         }
     }
 }
@@ -251,6 +253,12 @@ impl Counters {
         read(&self.half_open)
     }
 
+    /// Ports of the range that transfers have, those that linger among them; always 0 in
+    /// single-port mode.
+    pub fn ports_in_use(&self) -> u64 {
+        read(&self.ports_in_use)
+    }
+
     pub(crate) fn count_start(&self, operation: Operation) {
         add(&self.started[operation as usize], 1);
     }
@@ -278,6 +286,14 @@ impl Counters {
 
     pub(crate) fn count_unlogged(&self) {
         add(&self.unlogged, 1);
+    }
+
+    pub(crate) fn count_port_in_use(&self, in_use: bool) {
+        if in_use {
+            add(&self.ports_in_use, 1);
+        } else {
+            self.ports_in_use.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn set_occupancy(&self, active: usize, half_open: usize) {

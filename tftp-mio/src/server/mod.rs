@@ -200,7 +200,6 @@ impl Server {
         let count = listeners.len();
         let port = *config.ports.start();
         ports::probe(port).map_err(|source| BindError::Ports { port, source })?;
-        let range = Range::new(&config.ports);
 
         let polls = (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let waker = |poll: &Poll| Waker::new(poll.registry(), WAKE).map(Arc::new);
@@ -217,6 +216,7 @@ impl Server {
             tracing::warn!("no interface of this machine has {} yet", address.ip());
         }
         let counters = Arc::<Counters>::default();
+        let range = Range::new(&config.ports, Arc::clone(&counters));
         let ports = if config.single_port { usize::MAX } else { config.ports.len() };
         let most = limits::most_transfers(ports);
         let admission = Admission::new(&config.capacity, most, Arc::clone(&counters));

@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use super::counters::Counters;
 use crate::socket::Socket;
 
 /// The ports of the range, and whose turn it is. All workers share them; only the beginning and the
@@ -24,6 +25,7 @@ pub(crate) struct Range {
     /// How many of them are not.
     free: AtomicUsize,
     cursor: AtomicUsize,
+    counters: Arc<Counters>,
 }
 
 /// The transfer sockets of one worker.
@@ -40,7 +42,7 @@ pub(crate) struct OwnSocket {
     pub(crate) socket: Socket,
     /// The poll loop knows it.
     pub(crate) watched: bool,
-    _port: ClaimedPort,
+    port: ClaimedPort,
 }
 
 /// A socket that no transfer uses.
@@ -54,6 +56,8 @@ struct Idle {
 struct ClaimedPort {
     range: Arc<Range>,
     index: u16,
+    /// Whether a transfer has it, or its socket rests.
+    in_use: bool,
 }
 
 /// Why there is no socket for another transfer.
@@ -79,10 +83,11 @@ const MOST_IDLE: usize = 64;
 const RESTING: usize = 16;
 
 impl Range {
-    pub(crate) fn new(range: &RangeInclusive<u16>) -> Arc<Self> {
+    pub(crate) fn new(range: &RangeInclusive<u16>, counters: Arc<Counters>) -> Arc<Self> {
         let taken: Box<[_]> = range.clone().map(|_| AtomicBool::new(false)).collect();
         let free = AtomicUsize::new(taken.len());
-        Arc::new(Self { first: *range.start(), taken, free, cursor: AtomicUsize::new(0) })
+        let cursor = AtomicUsize::new(0);
+        Arc::new(Self { first: *range.start(), taken, free, cursor, counters })
     }
 
     /// Goes on a little further: where many in a row are taken, more are.
@@ -102,7 +107,8 @@ impl Range {
                 return None;
             }
             self.free.fetch_sub(1, Ordering::Relaxed);
-            Some(ClaimedPort { range: Arc::clone(self), index: u16::try_from(index).ok()? })
+            let index = u16::try_from(index).ok()?;
+            Some(ClaimedPort { range: Arc::clone(self), index, in_use: false })
         })
     }
 }
@@ -111,10 +117,18 @@ impl ClaimedPort {
     fn number(&self) -> u16 {
         self.range.first + self.index
     }
+
+    fn set_in_use(&mut self, in_use: bool) {
+        if in_use != self.in_use {
+            self.in_use = in_use;
+            self.range.counters.count_port_in_use(in_use);
+        }
+    }
 }
 
 impl Drop for ClaimedPort {
     fn drop(&mut self) {
+        self.set_in_use(false);
         self.range.taken[usize::from(self.index)].store(false, Ordering::Release);
         self.range.free.fetch_add(1, Ordering::Relaxed);
     }
@@ -145,12 +159,13 @@ impl Ports {
     }
 
     /// Takes the socket of a transfer that is over.
-    pub(crate) fn close(&mut self, own: OwnSocket) {
+    pub(crate) fn close(&mut self, mut own: OwnSocket) {
         if self.pooled
             && self.idle.len() < MOST_IDLE
             && let Ok(mut local) = own.socket.address()
         {
             local.set_port(0);
+            own.port.set_in_use(false);
             self.idle.push_back(Idle { own, local });
         }
     }
@@ -163,7 +178,8 @@ impl Ports {
     fn rested(&mut self, local: SocketAddr) -> Option<OwnSocket> {
         let index = self.idle.iter().position(|idle| idle.local == local)?;
         // What came late for its last transfer is none of the next one's business.
-        let Idle { own, .. } = self.idle.remove(index)?;
+        let Idle { mut own, .. } = self.idle.remove(index)?;
+        own.port.set_in_use(true);
         own.socket.discard_waiting().then_some(own)
     }
 
@@ -172,11 +188,14 @@ impl Ports {
             if tries >= TRIES {
                 self.range.leap();
             }
-            let port = self.range.claim().ok_or(NoPort::InUse)?;
+            let mut port = self.range.claim().ok_or(NoPort::InUse)?;
             let mut address = local;
             address.set_port(port.number());
             match Socket::bind(address) {
-                Ok(socket) => return Ok(OwnSocket { socket, watched: false, _port: port }),
+                Ok(socket) => {
+                    port.set_in_use(true);
+                    return Ok(OwnSocket { socket, watched: false, port });
+                }
                 // Another program has it.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error.into()),
@@ -223,7 +242,7 @@ mod tests {
     }
 
     fn ports(range: RangeInclusive<u16>) -> Ports {
-        Ports::new(Range::new(&range), 1)
+        Ports::new(Range::new(&range, Arc::default()), 1)
     }
 
     fn port(own: &OwnSocket) -> u16 {
@@ -242,6 +261,21 @@ mod tests {
         }
         assert!(used[..RESTING].is_sorted_by(|one, next| one < next), "{used:?}");
         assert_eq!(used[RESTING], used[0]);
+    }
+
+    #[test]
+    fn a_port_is_in_use_while_a_transfer_has_it() {
+        let local = local();
+        let counters = Arc::<Counters>::default();
+        let mut ports = Ports::new(Range::new(&(20_000..=29_999), Arc::clone(&counters)), 1);
+        for _ in 0..2 * RESTING {
+            let one = ports.open(local, PEER).unwrap();
+            let other = ports.open(local, PEER).unwrap();
+            assert_eq!(counters.ports_in_use(), 2);
+            ports.close(one);
+            drop(other);
+            assert_eq!(counters.ports_in_use(), 0);
+        }
     }
 
     #[test]
@@ -269,7 +303,7 @@ mod tests {
     #[test]
     fn workers_take_their_turns_from_one_cursor() {
         let local = local();
-        let range = Range::new(&(20_000..=29_999));
+        let range = Range::new(&(20_000..=29_999), Arc::default());
         let mut workers = [Ports::new(Arc::clone(&range), 2), Ports::new(range, 2)];
         let mut last = 0;
         for worker in [0, 1, 1, 0] {

@@ -85,6 +85,7 @@ fn what_has_happened_is_counted() {
             "tftpd_refused_total{reason=\"not found\"} 1",
             "tftpd_active_transfers 1",
             "tftpd_half_open_transfers 1",
+            "tftpd_ports_in_use 1",
             "tftpd_transfer_duration_seconds_count 1",
             "tftpd_transfer_duration_seconds_bucket{le=\"+Inf\"} 1",
             "tftpd_transfer_rate_bytes_per_second_count 1",

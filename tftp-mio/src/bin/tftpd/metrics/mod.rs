@@ -112,6 +112,9 @@ impl Collector for Numbers {
         let help = "Transfers whose clients have not answered anything yet";
         Family::of(&mut encoder, MetricType::Gauge, "half_open_transfers", help)?
             .stand(counters.half_open())?;
+        let help = "Ports of the range that transfers have, the lingering ones among them";
+        Family::of(&mut encoder, MetricType::Gauge, "ports_in_use", help)?
+            .stand(counters.ports_in_use())?;
 
         let help = "How long completed transfers took";
         let (unit, kind) = (Unit::Seconds, MetricType::Histogram);
@@ -185,6 +188,7 @@ mod tests {
             "tftpd_refused_total{reason=\"not found\"} 0",
             "tftpd_active_transfers 0",
             "tftpd_half_open_transfers 0",
+            "tftpd_ports_in_use 0",
             "tftpd_transfer_duration_seconds_bucket{le=\"0.001\"} 0",
             "tftpd_transfer_duration_seconds_bucket{le=\"+Inf\"} 0",
             "tftpd_transfer_rate_bytes_per_second_count 0",
