@@ -170,9 +170,11 @@ impl Ports {
         }
     }
 
-    /// Gives up what no transfer uses.
-    pub(crate) fn close_idle(&mut self) {
+    /// Gives up what no transfer uses. Returns whether there was anything.
+    pub(crate) fn close_idle(&mut self) -> bool {
+        let some = !self.idle.is_empty();
         self.idle.clear();
+        some
     }
 
     fn rested(&mut self, local: SocketAddr) -> Option<OwnSocket> {

@@ -4,12 +4,17 @@
 use tftp_core::{ErrorCode, Instant};
 
 use super::{Sessions, socket_of};
-use crate::server::giving_way::Room;
+use crate::server::{giving_way::Room, ports::Ports};
 
 impl Sessions {
-    /// Drops the session that has lingered longest, or else the oldest unproved one. Returns whether
-    /// that is done, or will be by another worker; `None` where there is none.
+    /// Closes the sockets that rest, or where there are none drops the session that has lingered
+    /// longest, or else the oldest unproved one; its socket then rests, as room may be wanted for
+    /// that or for a file. Returns whether it is done, or will be by another worker; `None` where
+    /// there is nothing to drop.
     pub(crate) fn make_room(&mut self, now: Instant) -> Option<bool> {
+        if self.ports.as_mut().is_some_and(Ports::close_idle) {
+            return Some(true);
+        }
         match self.giving_way.choose() {
             Room::Own(key) => {
                 self.evict(now, key);
