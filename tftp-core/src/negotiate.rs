@@ -140,7 +140,7 @@ impl Limits {
 /// Holds a server's OACK against what was asked, and returns what is agreed.
 ///
 /// RFC 2347 lets a server leave out any option but add none; RFC 2348 and 7440 let it lower a size
-/// but not raise it; RFC 2349 makes it return `timeout` unchanged. `tsize` may be any number below 2^64 - 1.
+/// but not raise it; RFC 2349 makes it return `timeout` unchanged. `tsize` may be any number.
 /// Where an option comes twice, both sides may take different ones (RFC 2347 has each once).
 pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Misconduct> {
     let mut agreed = Options::NONE;
@@ -175,10 +175,7 @@ pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Mi
                 .and_then(|value| FineTimeout::new(value).ok())
                 .filter(|&timeout| Some(timeout) == asked.fine_timeout())
                 .map(|timeout| agreed.with_fine_timeout(timeout)),
-            // The largest number also stands for all beyond it.
-            OptionKind::TransferSize => {
-                (value < u64::MAX).then(|| agreed.with_transfer_size(value))
-            }
+            OptionKind::TransferSize => Some(agreed.with_transfer_size(value)),
             OptionKind::Rollover => match value {
                 0 => Some(Rollover::ToZero),
                 1 => Some(Rollover::ToOne),

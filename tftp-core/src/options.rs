@@ -284,13 +284,19 @@ impl fmt::Display for Options {
 
 /// Reads an option's value as RFC 2347 writes it: ASCII digits and nothing else.
 ///
-/// Signs, blanks, exponents and an empty text are no numbers. One above 2^64 - 1 reads as that.
+/// Signs, blanks, exponents, an empty text and anything above 2^64 - 1 are no numbers.
 pub(crate) fn parse_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
     text.iter().try_fold(0u64, |value, byte| {
         let digit = byte.is_ascii_digit().then(|| byte.wrapping_sub(b'0'))?;
-        Some(value.saturating_mul(10).saturating_add(digit.into()))
+        value.checked_mul(10)?.checked_add(digit.into())
     })
+}
+
+/// Reads a value that a request wishes for: a number above 2^64 - 1 is a wish for as much as there is.
+pub(crate) fn parse_wish(text: &[u8]) -> Option<u64> {
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    is_number.then(|| parse_decimal(text).unwrap_or(u64::MAX))
 }

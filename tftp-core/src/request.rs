@@ -5,7 +5,7 @@ use core::{fmt, str::FromStr};
 use crate::{
     error::{ErrorCode, Failure},
     numbers::Rollover,
-    options::{OptionKind, Options, parse_decimal},
+    options::{OptionKind, Options, parse_wish},
     values::{BlockSize, FineTimeout, MsftWindow, Timeout, WindowSize},
     wire::{Malformed, Opcode, Writer, split_text},
 };
@@ -206,7 +206,7 @@ fn parse_options(operation: Operation, mut rest: &[u8]) -> Result<Options, Malfo
             && let Some(free) = named.iter_mut().find(|slot| slot.is_none())
         {
             *free = Some(kind);
-            options = ask(options, operation, kind, parse_decimal(value));
+            options = ask(options, operation, kind, parse_wish(value));
         }
     }
     Ok(options)
