@@ -3,7 +3,7 @@
 use std::{io, process::ExitCode};
 
 use clap::Parser;
-use nix::sys::resource::{Resource, setrlimit};
+use tftp_benches::raise_descriptor_limit;
 
 use crate::{
     bars::Row,
@@ -48,8 +48,9 @@ const DESCRIPTORS: u64 = 262_144;
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
-    // Where we may not, the crowd is told that the server is busy.
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
+    if let Err(error) = raise_descriptor_limit(DESCRIPTORS) {
+        eprintln!("too few descriptors for large crowds, who will be told \"busy\": {error}");
+    }
     match compare(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -12,7 +12,7 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use nix::time::{ClockId, clock_gettime};
-use tftp_benches::{Granted, Latency, Outcome, Pattern};
+use tftp_benches::{Granted, Latency, Outcome, Pattern, raise_descriptor_limit};
 use tftp_core::{
     Burst, Ignored, Instant, Mode, Received, Request, SMALL_PACKET, Transmit, Verdict,
 };
@@ -20,11 +20,14 @@ use tftp_core::{
 use crate::{
     client::{Client, Phase, refusal},
     endpoint::{Arrival, Buffers, Endpoint, address, client_at},
-    plan::{Ending, Plan, raise_descriptor_limit},
+    plan::{Ending, Plan},
 };
 
 /// The most that one send takes.
 const LONGEST_SEND: usize = 65_507;
+
+/// Descriptors that are no client's socket.
+const OTHER_DESCRIPTORS: u64 = 64;
 
 /// The token of the waker that standard input's end sets off.
 const INPUT_ENDED: Token = Token(usize::MAX);
@@ -68,7 +71,7 @@ impl Fleet {
             return Err(io::Error::other("clients can share a socket only on loopback"));
         }
         let sockets = plan.clients.div_ceil(plan.per_socket);
-        raise_descriptor_limit(sockets.into())?;
+        raise_descriptor_limit(u64::from(sockets) + OTHER_DESCRIPTORS)?;
         let poll = Poll::new()?;
         let mut endpoints =
             (0..sockets).map(|_| Endpoint::open(plan.server)).collect::<io::Result<Vec<_>>>()?;

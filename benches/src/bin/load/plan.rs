@@ -1,8 +1,7 @@
-//! What the clients are to do, and the descriptors that it takes.
+//! What the clients are to do.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tftp_core::{Operation, Options};
 
 /// What to do.
@@ -28,15 +27,4 @@ pub(crate) enum Ending {
     AllMoved,
     /// All have begun and stalled, and standard input has ended.
     AllStalled,
-}
-
-/// A descriptor for every socket, beyond the hard limit where we may.
-pub(crate) fn raise_descriptor_limit(sockets: u64) -> io::Result<()> {
-    const OTHERS: u64 = 64;
-    let needed = sockets + OTHERS;
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft < needed {
-        setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed))?;
-    }
-    Ok(())
 }
