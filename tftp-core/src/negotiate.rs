@@ -80,7 +80,7 @@ impl Limits {
             (Mode::Octet | Mode::Netascii | Mode::Mail, Operation::Read | Operation::Write) => {}
         }
         // What 64 bits do not hold was read as the largest number that they do.
-        let most = self.max_upload.unwrap_or(u64::MAX - 1);
+        let most = self.max_upload.unwrap_or(u64::MAX).min(u64::MAX - 1);
         if request.operation == Operation::Write
             && request.options.transfer_size().is_some_and(|bytes| bytes > most)
         {
