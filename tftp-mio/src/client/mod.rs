@@ -133,11 +133,13 @@ pub enum Declined {
     Unanswered,
 }
 
-impl From<TransferError> for Declined {
-    fn from(error: TransferError) -> Self {
-        match error {
-            TransferError::Server { code, message } => Self::Refused { code, message },
-            _ => Self::Unanswered,
+impl Declined {
+    /// Of a request that is worth asking again: the server has answered it with ERROR, or not at all.
+    fn of(error: TransferError) -> Self {
+        if let TransferError::Server { code, message } = error {
+            Self::Refused { code, message }
+        } else {
+            Self::Unanswered
         }
     }
 }
@@ -335,7 +337,7 @@ impl Client {
                 Err(Failed { error, opening: Some((failure, back)) }) => {
                     match request.fewer(&failure) {
                         Some(fewer) => {
-                            asked_again.get_or_insert_with(|| error.into());
+                            asked_again.get_or_insert_with(|| Declined::of(error));
                             (request, content) = (fewer, back);
                         }
                         None => break Err(error),

@@ -181,8 +181,10 @@ impl Ports {
         let index = self.idle.iter().position(|idle| idle.local == local)?;
         // What came late for its last transfer is none of the next one's business.
         let Idle { mut own, .. } = self.idle.remove(index)?;
-        own.port.set_in_use(true);
-        own.socket.discard_waiting().then_some(own)
+        own.socket.discard_waiting().then(|| {
+            own.port.set_in_use(true);
+            own
+        })
     }
 
     fn bind(&self, local: SocketAddr) -> Result<OwnSocket, NoPort> {
