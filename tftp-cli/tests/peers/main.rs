@@ -12,7 +12,14 @@ mod daemons;
 mod harness;
 mod remapping;
 
-use std::{fs, net::Ipv4Addr, path::Path, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use daemons::{Daemon, atftpd, dnsmasq, tftpd_hpa};
 use harness::{File, Mode, Tap, assert_same, files, run};
@@ -282,15 +289,14 @@ fn put<'c>(client: &'c mut Command, local: &Path, remote: &str) -> &'c mut Comma
 /// atftpd acknowledges the last block before it has closed the file, so the end of it comes a moment after the
 /// client's, and in netascii a last LF is CR until then.
 fn read_when_stored(path: &Path, expected: &[u8]) -> Vec<u8> {
-    let mut stored = None;
-    for _ in 0..500 {
-        stored = fs::read(path).ok();
-        if stored.as_deref() == Some(expected) {
-            break;
+    let give_up = Instant::now() + Duration::from_secs(5);
+    loop {
+        let stored = fs::read(path);
+        if stored.as_ref().is_ok_and(|stored| stored == expected) || Instant::now() > give_up {
+            return stored.expect("the server's file");
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::yield_now();
     }
-    stored.expect("the server's file")
 }
 
 /// The netascii files with LF for every CR, for dnsmasq.
