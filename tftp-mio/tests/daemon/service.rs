@@ -2,10 +2,10 @@
 //! background; with its pid file and its log file.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::Path,
     process::{Command, Stdio},
 };
@@ -193,6 +193,29 @@ fn hup_opens_the_log_file_anew_after_it_was_moved_away() {
     let (old, new) = (old.expect("the old log"), new.expect("the new log"));
     assert!(old.contains("serving") && !old.contains("missing"), "{old}");
     assert!(new.contains("missing") && new.contains("stopped"), "{new}");
+}
+
+/// It is in a folder of root's, where nobody else may create another one.
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn hup_opens_the_log_file_anew_after_root_was_given_up() {
+    let (manager, root) = (Manager::new(), folder());
+    for folder in [manager.folder(), root.path()] {
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).expect("our own folder");
+    }
+    let notify = manager.folder().join("notify");
+    fs::set_permissions(notify, Permissions::from_mode(0o666)).expect("our own socket");
+    let log = manager.folder().join("log");
+    let mut command = command(["--user", "65534", "--group", "65534"]);
+    let service = manager.start(command.arg("--log-file").arg(&log).arg(root.path()));
+    manager.ready();
+    service.signal(Signal::HUP);
+    manager.told("RELOADING=1");
+    manager.told("READY=1");
+    service.stop();
+    let log = fs::read_to_string(log).expect("the log");
+    assert!(log.contains("reloaded") && !log.contains("not reloaded"), "{log}");
+    assert!(log.contains("stopped"), "{log}");
 }
 
 #[test]

@@ -90,6 +90,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         server.workers(),
         server.receive_buffer() / 1024
     );
+    log.give_to(&confinement);
     let confined = confinement.apply(*prepared.config.ports.start())?;
     let start = format!("{start}; {confined}");
     if let Some(sweep) = prepared.sweep {

@@ -3,7 +3,12 @@
 use std::{
     ffi::CString,
     fmt,
-    os::fd::OwnedFd,
+    fs::File,
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::fs::{MetadataExt as _, fchown},
+    },
     path::{Path, PathBuf},
 };
 
@@ -85,6 +90,17 @@ impl Identity {
                 source: errno.into(),
             }
         })
+    }
+
+    /// Makes a file that is root's this user's, to be opened anew later.
+    pub(super) fn give(&self, file: &File) -> io::Result<()> {
+        let found = file.metadata()?;
+        match self.user {
+            Some(user) if found.is_file() && found.uid() == 0 => {
+                fchown(file, Some(user.as_raw()), None)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn switch(&self) -> nix::Result<()> {

@@ -14,7 +14,9 @@ mod identity;
 mod sandbox;
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     net::{Ipv4Addr, UdpSocket},
     path::PathBuf,
 };
@@ -119,6 +121,15 @@ impl Confinement {
         let identity = Identity::find(user, group, &needs.root)?;
         let sandbox = if options.no_sandbox { None } else { Some(Sandbox::prepare(needs)?) };
         Ok(Self { identity, sandbox })
+    }
+
+    /// Makes a file that was opened with the rights of root, and will be opened again without them,
+    /// the new user's.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn give(&self, file: &File) -> io::Result<()> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.give(file))
     }
 
     /// Gives the rights up: those of this thread, and of those that it will start. What is left

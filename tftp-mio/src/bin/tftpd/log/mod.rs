@@ -14,7 +14,10 @@ use tracing_subscriber::{
     Layer, Registry, fmt, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
-use crate::options::{Form, Log as Options};
+use crate::{
+    confine::Confinement,
+    options::{Form, Log as Options},
+};
 use fields::Fields;
 
 /// The log of this process.
@@ -52,6 +55,15 @@ impl Log {
         };
         subscriber.with(layer).init();
         Ok(Self { level: handle, output })
+    }
+
+    /// Has the log file, if there is one, belong to whom the process becomes, who opens it anew.
+    pub(crate) fn give_to(&self, confinement: &Confinement) {
+        if let Some(file) = &*self.output.file.read().unwrap_or_else(PoisonError::into_inner)
+            && let Err(error) = confinement.give(file)
+        {
+            tracing::warn!(%error, "the log file stays root's: SIGHUP may not open it anew");
+        }
     }
 
     /// Opens the log file anew, for one that was moved away, and takes this level from now on.
