@@ -3,7 +3,6 @@
 use std::{io, process::ExitCode};
 
 use clap::Parser;
-use tftp_benches::raise_descriptor_limit;
 
 use crate::{
     bars::Row,
@@ -43,14 +42,8 @@ struct Args {
     quick: bool,
 }
 
-/// Descriptors that servers and load generators get: a crowd of 100,000 takes one each for its files.
-const DESCRIPTORS: u64 = 262_144;
-
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
-    if let Err(error) = raise_descriptor_limit(DESCRIPTORS) {
-        eprintln!("too few descriptors for large crowds, who will be told \"busy\": {error}");
-    }
     match compare(&Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

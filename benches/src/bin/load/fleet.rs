@@ -12,13 +12,14 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use nix::time::{ClockId, clock_gettime};
-use tftp_benches::{Granted, Latency, Outcome, Pattern, raise_descriptor_limit};
+use tftp_benches::{Granted, Latency, Outcome, Pattern};
 use tftp_core::{
     Burst, Ignored, Instant, Mode, Received, Request, SMALL_PACKET, Transmit, Verdict,
 };
 
 use crate::{
     client::{Client, Phase, refusal},
+    descriptors::raise_descriptor_limit,
     endpoint::{Arrival, Buffers, Endpoint, address, client_at},
     plan::{Ending, Plan},
 };

@@ -4,12 +4,12 @@ use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Lets this process, and those that it starts, have so many descriptors; beyond the hard limit where
-/// we may. A limit that is higher stays.
+/// Lets this process have so many descriptors, beyond the hard limit where we may. A limit that is
+/// higher stays.
 ///
 /// # Errors
 /// When we may not.
-pub fn raise_descriptor_limit(needed: u64) -> io::Result<()> {
+pub(crate) fn raise_descriptor_limit(needed: u64) -> io::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < needed {
         setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed))?;
