@@ -5,20 +5,14 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, Metadata, OpenOptions},
-};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Fetch, Names, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
+    Denied, Fetch, Names, Place, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
     draft::is_temporary, lookup::Lookup, name, open_files::OpenFiles, trouble, upload::Upload,
 };
 
@@ -29,12 +23,10 @@ use super::{
 /// Linux, step by step elsewhere). Links that stay inside work.
 #[derive(Debug)]
 pub struct Folder {
-    root: Dir,
+    root: Place,
     uploads: Uploads,
     names: Names,
     open_files: OpenFiles,
-    /// Set once it was said that the folder itself is gone.
-    told_gone: AtomicBool,
 }
 
 const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found");
@@ -49,15 +41,13 @@ impl Folder {
     /// # Errors
     /// When it cannot be opened or is no folder.
     pub fn open(root: &Path, uploads: impl Into<Uploads>) -> io::Result<Self> {
-        let root = Dir::open_ambient_dir(root, ambient_authority())?;
-        let (uploads, told_gone) = (uploads.into(), AtomicBool::new(false));
-        Ok(Self {
-            root,
-            uploads,
-            names: Names::default(),
-            open_files: OpenFiles::default(),
-            told_gone,
-        })
+        Ok(Self::at(Place::open(root)?, uploads))
+    }
+
+    /// Serves a folder that is open already.
+    pub fn at(root: Place, uploads: impl Into<Uploads>) -> Self {
+        let (names, open_files) = (Names::default(), OpenFiles::default());
+        Self { root, uploads: uploads.into(), names, open_files }
     }
 
     /// Finds files by more than their plain names.
@@ -73,23 +63,17 @@ impl Folder {
     /// # Errors
     /// When the system gives no further descriptor.
     pub fn sweep(&self) -> io::Result<Sweep> {
-        Ok(Sweep::new(self.root.try_clone()?))
+        Ok(Sweep::new(self.root().try_clone()?))
     }
 
-    /// Asked when something is missing: says, once, if that is the folder itself.
-    fn tell_if_gone(&self) {
-        if is_removed(&self.root) && !self.told_gone.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "the served folder has been removed: nothing is found until it is there again and \
-                 tftpd is restarted"
-            );
-        }
+    fn root(&self) -> &Dir {
+        self.root.folder()
     }
 
     /// Where an upload goes: into the folder where the name would be looked for first.
     fn path_to_write(&self, wanted: &Wanted<'_>) -> Result<PathBuf, Denied> {
         let path = name::to_path(wanted.name).ok_or(NO_FILE)?;
-        let lookup = Lookup::new(&self.root, &self.names, wanted);
+        let lookup = Lookup::new(self.root(), &self.names, wanted);
         let base = lookup.bases(&path).into_iter().next().unwrap_or_default();
         let path = if self.names.ignore_case {
             lookup.as_spelled(&base, &path).map_err(|error| denied(&error))?
@@ -104,9 +88,9 @@ impl Folder {
 
     /// The same through a link to what it stands for, which must be inside as well.
     fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
-        match self.root.symlink_metadata(&path) {
+        match self.root().symlink_metadata(&path) {
             Ok(found) if found.is_symlink() => {
-                self.root.canonicalize(&path).map_err(|error| denied(&error))
+                self.root().canonicalize(&path).map_err(|error| denied(&error))
             }
             _ => Ok(path),
         }
@@ -114,7 +98,7 @@ impl Folder {
 
     /// Opens the file that a path leads to, in one of the folders where it is looked for.
     fn open_anywhere(&self, wanted: &Wanted<'_>, path: &Path) -> Result<RegularFile, Denied> {
-        let lookup = Lookup::new(&self.root, &self.names, wanted);
+        let lookup = Lookup::new(self.root(), &self.names, wanted);
         for base in lookup.bases(path) {
             let exact = base.join(path);
             let mut found = self.open_one(&lookup, wanted, &exact);
@@ -156,11 +140,11 @@ impl Folder {
         }
         // Asked before the file is opened, because opening a device may already do something; and
         // once more of what was opened, because it may have been replaced in between.
-        let found = self.root.metadata(path).map_err(|error| denied(&error))?;
+        let found = self.root().metadata(path).map_err(|error| denied(&error))?;
         if !found.is_file() {
             return Err(NO_FILE);
         }
-        let file = self.root.open_with(path, &reading()).map_err(|error| denied(&error))?;
+        let file = self.root().open_with(path, &reading()).map_err(|error| denied(&error))?;
         let opened = file.metadata().map_err(|error| denied(&error))?;
         if !opened.is_file() {
             return Err(NO_FILE);
@@ -181,7 +165,7 @@ impl Storage for Folder {
             Ok(file) => Ok(Box::new(file)),
             Err(refusal) => {
                 if refusal == NOT_FOUND {
-                    self.tell_if_gone();
+                    self.root.tell_if_gone();
                 }
                 Err(refusal)
             }
@@ -203,9 +187,9 @@ impl Storage for Folder {
             return Err(NOT_ALLOWED);
         }
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        let folder = self.root.open_dir(parent).map_err(|error| match denied(&error) {
+        let folder = self.root().open_dir(parent).map_err(|error| match denied(&error) {
             refusal if refusal == NOT_FOUND => {
-                self.tell_if_gone();
+                self.root.tell_if_gone();
                 NO_FOLDER
             }
             refusal => refusal,
@@ -277,20 +261,6 @@ fn denied(error: &io::Error) -> Denied {
         _ if out_of_descriptors(error) => Denied::BUSY,
         _ => NOT_ALLOWED,
     }
-}
-
-/// Whether a folder that is open has no name any more.
-#[cfg(unix)]
-fn is_removed(folder: &Dir) -> bool {
-    match rustix::fs::fstat(folder) {
-        Ok(found) => found.st_nlink == 0,
-        Err(errno) => errno == rustix::io::Errno::STALE,
-    }
-}
-
-#[cfg(not(unix))]
-fn is_removed(_: &Dir) -> bool {
-    false
 }
 
 #[cfg(unix)]

@@ -32,6 +32,7 @@ mod ports;
 mod preload;
 mod races;
 mod reads;
+mod replaced;
 mod requests;
 #[path = "../support/tftpd.rs"]
 mod server;

@@ -14,7 +14,7 @@ use crate::{
     fault::Fault,
     log::Log,
     options::{CommandLine, Settings},
-    prepared::Prepared,
+    prepared::{Places, Prepared},
     systemd,
 };
 
@@ -39,6 +39,7 @@ pub(crate) struct Control {
     line: CommandLine,
     /// What the server was started with.
     started: Settings,
+    places: Places,
     /// What was read last.
     current: Settings,
     log: Log,
@@ -48,9 +49,16 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn new(line: CommandLine, started: Settings, log: Log, server: &Server) -> Self {
+    pub(crate) fn new(
+        line: CommandLine,
+        started: Settings,
+        places: Places,
+        log: Log,
+        server: &Server,
+    ) -> Self {
         Self {
             line,
+            places,
             current: started.clone(),
             started,
             log,
@@ -118,12 +126,19 @@ impl Control {
 
     fn try_reload(&mut self) -> Result<(), Fault> {
         let next = self.line.read()?;
-        let prepared = Prepared::with_folders(&next, &self.started.options.files)?;
+        let prepared = Prepared::within(self.places.clone(), &next)?;
         self.log.reload(&next.options.log)?;
         self.reloader.reload(&prepared.config, prepared.storage);
         let later = self.started.changed_later(&next);
         if !later.is_empty() {
             tracing::warn!(options = later.join(" "), "changed, but only a restart can take it");
+        }
+        for folder in self.places.elsewhere() {
+            let path = folder.as_os_str().as_encoded_bytes().escape_ascii();
+            tracing::warn!(
+                %path,
+                "the folder has been replaced or removed, but only a restart can take another"
+            );
         }
         tracing::info!(changed = self.current.changed_now(&next).join(" "), "reloaded");
         self.current = next;

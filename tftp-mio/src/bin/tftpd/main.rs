@@ -103,7 +103,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     if confined.is_root {
         tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
     }
-    let control = Control::new(line, settings, log, &server);
+    let control = Control::new(line, settings, prepared.places, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
     if let Some(metrics) = metrics {
         metrics.serve(server.counters()).map_err(Fault::system("cannot serve the metrics"))?;

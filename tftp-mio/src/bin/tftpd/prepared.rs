@@ -8,18 +8,44 @@ use std::{
 
 use tftp_mio::{
     server::Config,
-    storage::{Folder, Mail, Map, Mapped, Storage, Sweep, WritePolicy},
+    storage::{Folder, Mail, Map, Mapped, Place, Storage, Sweep, WritePolicy},
 };
 
 use crate::{
     confine::{Confinement, Needs},
     fault::Fault,
-    options::{Files, Options, Settings},
+    options::{Options, Settings},
 };
+
+/// The folders that a server keeps as long as it runs.
+#[derive(Clone)]
+pub(crate) struct Places {
+    root: Place,
+    mail: Option<Place>,
+}
+
+impl Places {
+    fn open(settings: &Settings) -> Result<Self, Fault> {
+        let open = |folder: &PathBuf| Place::open(folder).map_err(Fault::mail(folder));
+        let files = &settings.options.files;
+        Ok(Self {
+            root: Place::open(&files.root).map_err(Fault::root(&files.root))?,
+            mail: files.mail.as_ref().map(open).transpose()?,
+        })
+    }
+
+    /// The paths of those that have been replaced or removed since they were opened.
+    pub(crate) fn elsewhere(&self) -> impl Iterator<Item = &Path> {
+        let all = std::iter::once(&self.root).chain(&self.mail);
+        all.filter(|place| place.is_elsewhere()).map(Place::path)
+    }
+}
 
 /// What will be served, and how.
 pub(crate) struct Prepared {
+    /// Without links on the way, as long as it was to be found.
     root: PathBuf,
+    pub(crate) places: Places,
     uploads: WritePolicy,
     pub(crate) config: Config,
     pub(crate) storage: Arc<dyn Storage>,
@@ -31,34 +57,34 @@ impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
-        Self::with_folders(settings, &settings.options.files)
+        Self::within(Places::open(settings)?, settings)
     }
 
-    /// The same with the folders of other options: a running server keeps those that it has begun
-    /// with.
+    /// The same in folders that are open already: a running server keeps those that it has begun
+    /// with, even if others have taken their place.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
-    pub(crate) fn with_folders(settings: &Settings, folders: &Files) -> Result<Self, Fault> {
+    pub(crate) fn within(places: Places, settings: &Settings) -> Result<Self, Fault> {
         let files = &settings.options.files;
-        let root = folders.root.canonicalize().map_err(Fault::root(&folders.root))?;
-        let folder = Folder::open(&root, files.uploads()).map_err(Fault::root(&root))?;
+        let folder = Folder::at(places.root.clone(), files.uploads());
         let sweep = match files.write_policy() {
             WritePolicy::Never => None,
             WritePolicy::Create | WritePolicy::Overwrite => Some(folder.sweep()),
         };
         let mut storage: Box<dyn Storage> = Box::new(folder.with_names(files.names()));
-        if let Some(folder) = &folders.mail {
-            let mail = Mail::open(folder, files.uploads(), storage);
-            storage = Box::new(mail.map_err(Fault::mail(folder))?);
+        if let Some(folder) = &places.mail {
+            storage = Box::new(Mail::at(folder.clone(), files.uploads(), storage));
         }
         if let Some(path) = &files.map {
             storage = Box::new(Mapped::new(Map::load(path, files.ignore_case)?, storage));
         }
         let mut config = settings.options.config();
-        config.limits.mail = folders.mail.is_some();
+        config.limits.mail = places.mail.is_some();
+        let root = places.root.path();
         Ok(Self {
-            root,
+            root: root.canonicalize().unwrap_or_else(|_| root.into()),
+            places,
             uploads: files.write_policy(),
             config,
             storage: Arc::from(storage),

@@ -6,10 +6,10 @@ mod recipient;
 
 use std::{io, net::IpAddr, path::Path};
 
-use cap_std::{ambient_authority, fs::Dir};
+use cap_std::fs::Dir;
 use tftp_core::{ErrorCode, Mode};
 
-use super::{Denied, Sink, Source, Storage, Uploads, Wanted, trouble};
+use super::{Denied, Place, Sink, Source, Storage, Uploads, Wanted, trouble};
 use head::Envelope;
 use letter::Letter;
 use recipient::Recipient;
@@ -21,7 +21,7 @@ use recipient::Recipient;
 /// the files. A server asks a storage for mail only where its [`Limits`](tftp_core::Limits) allow
 /// that.
 pub struct Mail {
-    folder: Dir,
+    folder: Place,
     /// Our own name, as messages bear it.
     host: String,
     limits: Uploads,
@@ -41,8 +41,13 @@ impl Mail {
     /// # Errors
     /// When the folder cannot be opened.
     pub fn open(folder: &Path, limits: Uploads, files: Box<dyn Storage>) -> io::Result<Self> {
-        let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
-        Ok(Self { folder, host: letter::host_name(), limits, files })
+        Ok(Self::at(Place::open(folder)?, limits, files))
+    }
+
+    /// The same in a folder that is open already.
+    #[must_use]
+    pub fn at(folder: Place, limits: Uploads, files: Box<dyn Storage>) -> Self {
+        Self { folder, host: letter::host_name(), limits, files }
     }
 
     fn deliver(&self, wanted: &Wanted<'_>) -> Result<Letter, Denied> {
@@ -62,7 +67,7 @@ impl Mail {
 
     /// The Maildir of a user: a folder with the three that belong into one.
     fn maildir(&self, user: &str) -> io::Result<Dir> {
-        let maildir = self.folder.open_dir(user)?;
+        let maildir = self.folder.folder().open_dir(user)?;
         for part in ["tmp", "new", "cur"] {
             if !maildir.metadata(part)?.is_dir() {
                 return Err(io::ErrorKind::NotFound.into());
