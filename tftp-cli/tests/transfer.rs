@@ -360,6 +360,20 @@ fn a_port_where_nothing_listens_says_so_at_once() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_was_stopped_half_way_is_told_of_soon() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a"), file()).unwrap();
+    let server = Server::start(|listener| listener.accept(b"\0\x02a\0octet\0").send_ack(0));
+    let run = server.run(folder.path(), &["--no-options", "-c", "put a"], b"").ends_with(3);
+    assert_eq!(
+        run.stderr,
+        "tftp: put a: the server answered at first, and now nothing listens there any more; \
+         it may have been stopped\n"
+    );
+}
+
 #[test]
 fn local_ports_that_are_in_use_are_local_trouble() {
     let folder = tempdir().unwrap();

@@ -39,7 +39,7 @@
 //! It is the same for both halves:
 //!
 //! ```text
-//! repeat:  1. ONE input: handle_datagram | handle_timeout | commit | abort
+//! repeat:  1. ONE input: handle_datagram | handle_timeout | handle_unreachable | commit | abort
 //!          2. act on what it returned (write the chunk)
 //!          3. poll_transmit until None, or until the socket is full: then wait for writable
 //!             (send; commit bursts)

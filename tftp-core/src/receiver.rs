@@ -187,21 +187,30 @@ impl Receiver {
             return;
         }
         let again = self.link.try_again();
-        match self.phase {
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving
-                if !again && !self.is_proved() =>
-            {
-                self.close(End::Failed(Failure::NoAnswer));
+        match &mut self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving if !again => {
+                self.handle_unreachable();
             }
-            Phase::Requesting { ref mut due } | Phase::Granting { ref mut due } => {
+            Phase::Requesting { due } | Phase::Granting { due } => {
                 *due = true;
                 self.link.count_repeat();
             }
-            Phase::Receiving if again => {
+            Phase::Receiving => {
                 self.link.count_repeat();
                 self.acks.owe(Owed::Repeat);
             }
-            Phase::Receiving => self.close(End::Failed(Failure::TimedOut)),
+            Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// The driver knows that the peer cannot be reached any more: the session ends now as it would
+    /// after its last retry.
+    pub fn handle_unreachable(&mut self) {
+        let failure = if self.is_proved() { Failure::TimedOut } else { Failure::NoAnswer };
+        match self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving => {
+                self.close(End::Failed(failure));
+            }
             Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
         }
     }

@@ -188,25 +188,37 @@ impl Sender {
             return;
         }
         let again = self.link.try_again();
-        match self.phase {
-            // One that has said nothing is not sent an ERROR either.
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending
-                if !again && !self.is_proved() =>
-            {
-                let end =
-                    if self.all_sent() { End::Unconfirmed } else { End::Failed(Failure::NoAnswer) };
-                self.phase = Phase::Over(end);
+        match &mut self.phase {
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending if !again => {
+                self.handle_unreachable();
             }
-            Phase::Requesting { ref mut due } | Phase::Granting { ref mut due } => {
+            Phase::Requesting { due } | Phase::Granting { due } => {
                 *due = true;
                 self.link.count_repeat();
             }
-            Phase::Sending if again => {
+            Phase::Sending => {
                 self.begin_window();
                 self.flight.timed_out = true;
             }
-            Phase::Sending if self.all_sent() => self.close(End::Unconfirmed),
-            Phase::Sending => self.close(End::Failed(Failure::TimedOut)),
+            Phase::Closing(_) | Phase::Over(_) => {}
+        }
+    }
+
+    /// The driver knows that the peer cannot be reached any more: the session ends now as it would
+    /// after its last retry.
+    pub fn handle_unreachable(&mut self) {
+        let all_sent = self.all_sent();
+        let failed = |failure| if all_sent { End::Unconfirmed } else { End::Failed(failure) };
+        match self.phase {
+            // One that has said nothing is not sent an ERROR either.
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending
+                if !self.is_proved() =>
+            {
+                self.phase = Phase::Over(failed(Failure::NoAnswer));
+            }
+            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending => {
+                self.close(failed(Failure::TimedOut));
+            }
             Phase::Closing(_) | Phase::Over(_) => {}
         }
     }

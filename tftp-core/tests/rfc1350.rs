@@ -307,6 +307,31 @@ fn f39_a_file_of_one_block_whose_only_ack_never_comes_ends_unconfirmed() {
     }
 }
 
+#[test]
+fn f35_a_peer_that_cannot_be_reached_ends_the_session_as_the_last_retry_would() {
+    let mut asked = [read(Options::NONE), write(Options::NONE, b"all")];
+    for session in &mut asked {
+        session.sends(0, &[REQUEST]);
+        session.handle_unreachable().is_silent(10).is_over(Status::Failed(Failure::NoAnswer));
+    }
+    let mut reading = read(Options::NONE);
+    reading.sends(0, &[REQUEST]);
+    reading.gets(10, data(1, file(512))).sends(10, &[ack(1)]).handle_unreachable();
+    reading.sends(20, &[error(0, "timed out")]).is_over(Status::Failed(Failure::TimedOut));
+
+    let mut writing = write(Options::NONE, &file(520));
+    writing.sends(0, &[REQUEST]).gets(10, ack(0));
+    writing.sends(10, &blocks(&file(520), 512, 1..=1)).handle_unreachable();
+    writing.sends(20, &[error(0, "timed out")]).is_over(Status::Failed(Failure::TimedOut));
+
+    // All of it was sent: the peer may have it.
+    let mut all_sent = write(Options::NONE, b"all");
+    all_sent.sends(0, &[REQUEST]).gets(10, ack(0));
+    all_sent.sends(10, &[data(1, "all")]).handle_unreachable();
+    all_sent.sends(20, &[error(0, "timed out")]);
+    assert!(matches!(all_sent.status(), Status::Unconfirmed(_)));
+}
+
 fn peer_of(session: &trace::Trace) -> std::net::SocketAddr {
     match &session.half {
         trace::Half::Sender(sender) => sender.peer(),

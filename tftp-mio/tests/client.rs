@@ -1,7 +1,7 @@
 //! The client engine inside of another program.
 
 use std::{
-    io,
+    io::{self, Write as _},
     net::{SocketAddr, UdpSocket},
     sync::{Arc, mpsc},
     thread,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use tftp_core::Timeout;
-use tftp_mio::client::{Client, Direction, Passing, Report, Settings, Sink, TransferError};
+use tftp_mio::client::{Client, Direction, Passing, Report, Settings, Sink, Source, TransferError};
 
 /// Takes whatever comes.
 struct Nowhere;
@@ -25,6 +25,20 @@ impl Sink for Nowhere {
 
     fn finish(self: Box<Self>) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A file in memory.
+struct Bytes(&'static [u8]);
+
+impl Source for Bytes {
+    fn size(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
+
+    fn read_at(&mut self, offset: u64, mut buffer: &mut [u8]) -> io::Result<usize> {
+        let offset = usize::try_from(offset).expect("a short file");
+        buffer.write(self.0.get(offset..).unwrap_or_default())
     }
 }
 
@@ -107,6 +121,37 @@ fn an_unreachable_port_ends_a_request_and_no_running_transfer() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_is_gone_is_given_up_after_a_second_of_refusals() {
+    /// Answers the request and is killed: whatever is sent to it from then on finds nobody.
+    fn dying_after(answer: Vec<u8>) -> SocketAddr {
+        let (server, address) = server();
+        thread::spawn(move || {
+            let (_, from) = receive(&server);
+            server.send_to(&answer, from).expect("loopback");
+        });
+        address
+    }
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings { options: false, ..Settings::default() };
+    let began = Instant::now();
+    let lost = [
+        get(&mut client, dying_after([&[0, 3, 0, 1], &[b'x'; 512][..]].concat()), b"a", &settings),
+        put(&mut client, dying_after(b"\0\x04\0\0".to_vec()), &[b'x'; 600], &settings),
+    ];
+    // Silence alone takes more than a minute.
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    for result in lost {
+        let error = result.expect_err("nobody there");
+        let TransferError::Lost(error) = error else { panic!("{error}") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+    // Whoever has got everything may have it.
+    let report = put(&mut client, dying_after(b"\0\x04\0\0".to_vec()), b"all", &settings);
+    assert!(report.expect("everything was sent").unconfirmed);
+}
+
 #[test]
 fn a_local_port_that_is_taken_is_no_network_trouble() {
     let taken = UdpSocket::bind("0.0.0.0:0").expect("a socket");
@@ -175,6 +220,15 @@ fn get(
     settings: &Settings,
 ) -> Result<Report, TransferError> {
     client.get(server, name, settings, Box::new(Nowhere), &mut |_| {})
+}
+
+fn put(
+    client: &mut Client,
+    server: SocketAddr,
+    content: &'static [u8],
+    settings: &Settings,
+) -> Result<Report, TransferError> {
+    client.put(server, b"a", settings, Box::new(Bytes(content)), &mut |_| {})
 }
 
 /// A port that nobody has at the moment.

@@ -26,6 +26,15 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "network: nothing listens there; check host and port".to_owned()
         }
+        TransferError::Lost(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
+            "the server answered at first, and now nothing listens there any more; it may have been \
+             stopped"
+                .to_owned()
+        }
+        TransferError::Lost(cause) => format!(
+            "the server answered at first and cannot be reached any more: {}; check the way to it",
+            of_the_system(cause)
+        ),
         TransferError::Socket(cause) => {
             format!("no socket: {}{}", of_the_system(cause), without_socket(cause))
         }

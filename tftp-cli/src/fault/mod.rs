@@ -74,9 +74,10 @@ impl Fault {
             Self::Usage(_) => Status::Usage,
             Self::Unresolved { .. } => Status::NoAnswer,
             Self::Transfer { error, .. } => match error {
-                TransferError::NoAnswer | TransferError::TimedOut | TransferError::Network(_) => {
-                    Status::NoAnswer
-                }
+                TransferError::NoAnswer
+                | TransferError::TimedOut
+                | TransferError::Network(_)
+                | TransferError::Lost(_) => Status::NoAnswer,
                 TransferError::Name(_) | TransferError::MailRead => Status::Usage,
                 TransferError::Local(_) | TransferError::Socket(_) => Status::Local,
                 TransferError::Cancelled => Status::Interrupted,
@@ -141,6 +142,7 @@ mod tests {
             (TransferError::NoAnswer, 3),
             (TransferError::TimedOut, 3),
             (TransferError::Network(io::ErrorKind::HostUnreachable.into()), 3),
+            (TransferError::Lost(io::ErrorKind::ConnectionRefused.into()), 3),
             (TransferError::Local(io::ErrorKind::StorageFull.into()), 4),
             (TransferError::Socket(io::ErrorKind::AddrInUse.into()), 4),
             (TransferError::Cancelled, 130),

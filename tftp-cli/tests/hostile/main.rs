@@ -16,6 +16,8 @@ mod put;
 use std::{
     collections::HashSet,
     fs,
+    io::Write as _,
+    process::{Command, Stdio},
     sync::mpsc::channel,
     time::{Duration, Instant},
 };
@@ -108,6 +110,31 @@ fn a_server_that_never_answers_is_asked_with_fewer_and_fewer_options() {
     );
     let ports: HashSet<_> = requests.iter().map(|(_, port)| port).collect();
     assert_eq!(ports.len(), 3);
+}
+
+/// First nothing leads away from the machine at all, then a cable at whose other end nobody is.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "makes network namespaces, which needs root or user namespaces"]
+fn a_host_that_no_way_leads_to_is_told_of_as_soon_as_the_system_knows() {
+    let cable = "ip link set lo up; ip link add here type veth peer name there; \
+                 ip link set there up; ip link set here up; \
+                 ip addr add 192.0.2.1/24 dev here; exec \"$@\"";
+    for (network, said) in [("exec \"$@\"", "Network is unreachable"), (cable, "No route to host")]
+    {
+        let folder = tempdir().unwrap();
+        let mut alone = Command::new("unshare");
+        alone.args(["-Urn", "sh", "-ec", network, "sh", env!("CARGO_BIN_EXE_tftp"), "192.0.2.9"]);
+        let streams = alone.current_dir(folder.path()).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"trace on\nget a\n").unwrap();
+        let run = Run::of(child).ends_with(3);
+        let end =
+            format!("tftp: line 2: get a: network: {said}; check the host, and the way to it\n");
+        assert!(run.stderr.ends_with(&end), "{}", run.stderr);
+        // There would be four of each with fewer options.
+        assert!(run.stderr.matches("RRQ").count() < 4, "{}", run.stderr);
+    }
 }
 
 /// Runs a case against `tftp`.

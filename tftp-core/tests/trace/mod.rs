@@ -186,6 +186,14 @@ impl Trace {
         self
     }
 
+    pub fn handle_unreachable(&mut self) -> &mut Self {
+        match &mut self.half {
+            Half::Sender(sender) => sender.handle_unreachable(),
+            Half::Receiver(receiver) => receiver.handle_unreachable(),
+        }
+        self
+    }
+
     pub fn timer(&self) -> Option<Instant> {
         match &self.half {
             Half::Sender(sender) => sender.poll_timeout(),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Registry, Token, event::Event};
 use tftp_core::{
     ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, Verdict,
 };
@@ -14,7 +14,7 @@ use tftp_core::{
 use super::{
     Canceller, Progress, Report, Settings, TransferError, error_of,
     lingering::{Lingerer, Lingering},
-    unreachable,
+    unreachable::{self, Unreachable},
 };
 use crate::{
     clock::Clock,
@@ -73,8 +73,7 @@ struct Running {
     outbox: Outbox,
     /// What the server's ERROR said.
     peer_error: Option<Vec<u8>>,
-    /// What ICMP said of the request.
-    unreachable: Option<io::Error>,
+    unreachable: Unreachable,
 }
 
 impl Attempt<'_> {
@@ -109,7 +108,7 @@ impl Attempt<'_> {
             transfer,
             outbox: Outbox::new(),
             peer_error: None,
-            unreachable: None,
+            unreachable: Unreachable::default(),
         };
         self.poll
             .registry()
@@ -174,12 +173,7 @@ impl Attempt<'_> {
             if running.is_settled() {
                 return Ok(());
             }
-            let error = running.transfer.take_send_error().or_else(|| running.take_refusal());
-            if let Some(error) = error
-                && matches!(running.transfer.status(), Status::Opening)
-            {
-                return Err(TransferError::Network(error));
-            }
+            running.heed_send_error()?;
             let sleep = match running.sleep() {
                 _ if more => Duration::ZERO,
                 Some(sleep) => sleep.min(TICK),
@@ -192,6 +186,9 @@ impl Attempt<'_> {
             if self.canceller.is_cancelled() {
                 running.transfer.abort(ErrorCode::NOT_DEFINED, "cancelled by the user");
                 continue;
+            }
+            if events.iter().any(Event::is_error) {
+                running.hear_unreachable();
             }
             running.receive(&mut inbox, self.poll.registry())?;
             running.expire();
@@ -210,11 +207,9 @@ impl Running {
             let batch = match self.socket.receive(inbox, BATCH) {
                 Ok(batch) => batch,
                 Err(error) => {
-                    // ICMP told that a packet did not arrive. The timer decides what that means,
-                    // unless it was the request.
+                    // A packet did not arrive.
                     tracing::debug!(%error, "receive failed");
-                    let peer = self.transfer.peer();
-                    self.unreachable = unreachable::heard(self.socket.io(), peer);
+                    self.hear_unreachable();
                     return Ok(());
                 }
             };
@@ -233,6 +228,9 @@ impl Running {
         let from = run.from;
         let (mut stray, peer_error) = (false, &mut self.peer_error);
         let (now, datagrams) = (self.clock.now(), run.datagrams());
+        if from == self.transfer.peer() {
+            self.unreachable.forget();
+        }
         let whole = self.transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
             Verdict::Accepted => {}
             Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
@@ -263,9 +261,31 @@ impl Running {
         Ok(pumped == Pumped::More)
     }
 
-    /// That nothing listens where the request was sent to, if that has been said.
-    fn take_refusal(&mut self) -> Option<io::Error> {
-        self.unreachable.take_if(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    /// A request that cannot even be sent is no request; later there may be a way again.
+    fn heed_send_error(&mut self) -> Result<(), TransferError> {
+        match self.transfer.take_send_error() {
+            Some(error) if self.is_opening() => return Err(TransferError::Network(error)),
+            Some(error) => self.heed(error),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Hears what ICMP said, if anything.
+    fn hear_unreachable(&mut self) {
+        if let Some(error) = unreachable::heard(self.socket.io(), self.transfer.peer()) {
+            self.heed(error);
+        }
+    }
+
+    fn heed(&mut self, error: io::Error) {
+        if self.unreachable.hear(self.clock.now(), error, self.is_opening()) {
+            self.transfer.handle_unreachable();
+        }
+    }
+
+    fn is_opening(&self) -> bool {
+        matches!(self.transfer.status(), Status::Opening)
     }
 
     fn expire(&mut self) {
@@ -321,8 +341,10 @@ impl Running {
         let Status::Failed(failure) = status else {
             return TransferError::TimedOut.into();
         };
-        if let (Failure::NoAnswer, Some(error)) = (failure, self.unreachable.take()) {
-            return TransferError::Network(error).into();
+        match (failure, self.unreachable.take()) {
+            (Failure::NoAnswer, Some(error)) => return TransferError::Network(error).into(),
+            (Failure::TimedOut, Some(error)) => return TransferError::Lost(error).into(),
+            _ => {}
         }
         let error = error_of(failure, self.peer_error.take());
         let content = self.transfer.into_content();

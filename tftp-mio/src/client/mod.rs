@@ -182,6 +182,10 @@ pub enum TransferError {
     /// `ConnectionRefused`, nothing listens there.
     #[error("network: {0}")]
     Network(#[source] io::Error),
+    /// The server answered at first, and later could not be reached: with `ConnectionRefused`, it is
+    /// not there any more.
+    #[error("the server was lost: {0}")]
+    Lost(#[source] io::Error),
     /// The transfer was cancelled; the server has been told.
     #[error("cancelled")]
     Cancelled,

@@ -1,13 +1,53 @@
-//! What ICMP says of a request: that nothing listens there, or that there is no way.
+//! What the system says of packets that do not arrive: that nothing listens there, or that there is
+//! no way.
 //!
 //! A transfer's socket is not connected, for it has to see strangers (RFC 1350 section 4), and of
-//! such a socket Linux keeps ICMP's word to itself unless it is asked for an error queue. It counts
-//! for a request that nobody has answered. Later it counts for nothing: whoever forges one ends no
-//! running transfer.
+//! such a socket Linux keeps ICMP's word to itself unless it is asked for an error queue. Of a
+//! request that nobody has answered it is believed at once, as TCP believes it of a connection that
+//! is being made. Later a word is only a word, for ICMP can be forged and ways come back: the
+//! server is given up when it has been refused for [`PATIENCE`] without a sign of life.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use mio::net::UdpSocket;
+use tftp_core::Instant;
+
+/// How long a server's port has to be refused before it is believed to be gone.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What was said since the server was last heard.
+#[derive(Debug, Default)]
+pub(super) struct Unreachable {
+    latest: Option<io::Error>,
+    /// When its port was first refused.
+    refused: Option<Instant>,
+}
+
+impl Unreachable {
+    /// The server has been heard.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A packet to the server did not arrive, or was not sent. Returns whether waiting is of no use:
+    /// for an answer to the request, or else for a server that has gone.
+    pub(super) fn hear(&mut self, now: Instant, error: io::Error, is_request: bool) -> bool {
+        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+
+        let kind = error.kind();
+        self.latest = Some(error);
+        if is_request {
+            return matches!(kind, ConnectionRefused | HostUnreachable | NetworkUnreachable);
+        }
+        kind == ConnectionRefused
+            && now.saturating_duration_since(*self.refused.get_or_insert(now)) >= PATIENCE
+    }
+
+    /// What was said last.
+    pub(super) fn take(&mut self) -> Option<io::Error> {
+        self.latest.take()
+    }
+}
 
 /// Asks for the error queue; where the system has none, silence is silence.
 pub(super) fn listen(socket: &UdpSocket) {

@@ -226,6 +226,10 @@ impl Transfer {
         machine!(&mut self.half => handle_timeout(now));
     }
 
+    pub(crate) fn handle_unreachable(&mut self) {
+        machine!(&mut self.half => handle_unreachable());
+    }
+
     pub(crate) fn abort(&mut self, code: ErrorCode, text: &'static str) {
         match &mut self.half {
             Half::Sending { machine, .. } => machine.abort(code, text),
