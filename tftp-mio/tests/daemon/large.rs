@@ -3,11 +3,11 @@
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::FileExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
-use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+use rustix::{fs::statvfs, net::sockopt::set_socket_recv_buffer_size_force};
 use tempfile::TempDir;
 
 use crate::{
@@ -78,39 +78,83 @@ fn a_file_above_4_gib_arrives_whole() {
     server.stop();
 }
 
-/// A folder on a small disk of its own, in a mount namespace of the server's own.
-#[test]
-#[ignore = "mounts a tmpfs, which needs root or user namespaces; .ci/run runs it"]
-fn a_full_disk_is_error_3_and_leaves_nothing() {
+/// A server of a folder on a small disk of its own, in a mount namespace of the server's own; and that
+/// folder as it is seen from here.
+fn on_a_small_disk(size: &str, options: &[&str]) -> (Server, PathBuf) {
     let root = TempDir::new().expect("a folder to serve");
-    let tftpd = command(["--write", "create", "--min-free", "0"]);
+    let tftpd = command(options);
     let mut alone = Command::new("unshare");
-    alone.args(["-Urm", "sh", "-ec", "mount -t tmpfs -o size=64k none \"$1\"; shift; exec \"$@\""]);
+    let mount = format!("mount -t tmpfs -o size={size} none \"$1\"; shift; exec \"$@\"");
+    alone.args(["-Urm", "sh", "-ec", &mount]);
     alone.arg("sh").arg(root.path()).arg(tftpd.get_program()).args(tftpd.get_args());
     alone.arg(root.path());
     let server = Server::run(root, alone);
     let inside = Path::new("/proc").join(server.id().to_string()).join("root");
     let folder = inside.join(server.root().strip_prefix("/").expect("an absolute path"));
+    (server, folder)
+}
 
-    for _ in 0..2 {
-        let mut peer = Peer::of(&server);
-        peer.ask(wrq("large", &[("blksize", "8192")]));
-        peer.expect(oack(&[("blksize", "8192")]));
-        let mut number = 0;
-        loop {
-            number += 1;
-            assert!(number <= 10, "64 KiB hold no more than eight blocks of 8 KiB");
-            peer.send(data(number, vec![7; 8192]));
-            let answer = peer.receive_unseen();
-            if answer != ack(number) {
-                assert_eq!(answer, b"\0\x05\0\x03no space left\0");
-                break;
-            }
+/// Bytes of each block of an upload.
+const SMALL: usize = 8192;
+
+/// Uploads blocks until one is refused for want of space, and returns how many were taken. After each
+/// it calls `then`.
+#[track_caller]
+fn fill(server: &Server, mut then: impl FnMut(u16)) -> u16 {
+    let mut peer = Peer::of(server);
+    peer.ask(wrq("large", &[("blksize", "8192")]));
+    peer.expect(oack(&[("blksize", "8192")]));
+    for number in 1..=1000 {
+        peer.send(data(number, vec![7; SMALL]));
+        let answer = peer.receive_unseen();
+        if answer != ack(number) {
+            assert_eq!(answer, b"\0\x05\0\x03no space left\0");
+            return number - 1;
         }
-        assert!(number > 4, "{number}");
-        let left = fs::read_dir(&folder).expect("the folder that the server sees");
-        assert_eq!(left.count(), 0);
+        then(number);
+    }
+    panic!("never refused");
+}
+
+#[test]
+#[ignore = "mounts a tmpfs, which needs root or user namespaces; .ci/run runs it"]
+fn a_full_disk_is_error_3_and_leaves_nothing() {
+    let (server, folder) = on_a_small_disk("64k", &["--write", "create", "--min-free", "0"]);
+    for _ in 0..2 {
+        let taken = fill(&server, |_| {});
+        assert!((4..=8).contains(&taken), "{taken} blocks of 8 KiB in 64 KiB");
+        assert_eq!(fs::read_dir(&folder).expect("the folder that the server sees").count(), 0);
     }
     let log = server.stop();
     assert_eq!(log.matches("outcome=\"failed\"").count(), 2, "{log}");
+}
+
+/// Whatever was announced, and whoever else takes space meanwhile.
+#[test]
+#[ignore = "mounts a tmpfs, which needs root or user namespaces; .ci/run runs it"]
+fn an_upload_that_comes_to_what_is_to_stay_free_is_error_3_and_leaves_nothing() {
+    const KEPT: u64 = 512 << 10;
+    let (server, folder) = on_a_small_disk("1M", &["--write", "create", "--min-free", "512K"]);
+    let free = || {
+        let found = statvfs(&folder).expect("the disk");
+        found.f_bavail * found.f_frsize
+    };
+    for _ in 0..2 {
+        let taken = fill(&server, |_| assert!(free() >= KEPT));
+        assert!((60..=64).contains(&taken), "{taken} blocks of 8 KiB in 512 KiB");
+        assert_eq!(fs::read_dir(&folder).expect("the folder that the server sees").count(), 0);
+    }
+    let other = folder.join("other");
+    let taken = fill(&server, |number| {
+        if number == 10 {
+            fs::write(&other, vec![7; 480 << 10]).expect("half of the disk");
+        }
+    });
+    // Now and then it looks how much there is.
+    assert!((10..=14).contains(&taken), "{taken} blocks");
+    assert_eq!(fs::read_dir(&folder).expect("the folder that the server sees").count(), 1);
+    fs::remove_file(&other).expect("our own file");
+    assert_eq!(free(), 1 << 20);
+    let log = server.stop();
+    assert_eq!(log.matches("outcome=\"failed\"").count(), 3, "{log}");
 }
