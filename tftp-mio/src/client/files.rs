@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use cap_std::{ambient_authority, fs::Dir};
 
-use crate::storage::{RegularFile, Sink, Source, write_all, write_all_vectored};
+use crate::storage::{Draft, Purpose, RegularFile, Sink, Source, write_all, write_all_vectored};
 
 /// A local file to send.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Source for Steady {
 pub struct Download;
 
 impl Download {
-    /// Prepares to write `path`. A regular file is written beside it under a temporary name and
-    /// renamed at the end; a device or a pipe is written directly. A symbolic link stays, and the
+    /// Prepares to write `path`. A regular file has no name until it is whole, or a temporary one
+    /// beside it where the system has no such files; a device or a pipe is written directly. A symbolic link stays, and the
     /// file that it stands for is written, even if that is not there yet.
     ///
     /// # Errors
@@ -87,16 +87,10 @@ impl Download {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tftp-download-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any program creates files: the umask takes from it.
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder).map_err(|error| no_file_in(folder, &error))?;
-        Ok(Box::new(Whole { file, target }))
+        let draft = Dir::open_ambient_dir(folder, ambient_authority())
+            .and_then(|open| Draft::begin(&open, Purpose::Download))
+            .map_err(|error| no_file_in(folder, &error))?;
+        Ok(Box::new(Whole { draft, target }))
     }
 }
 
@@ -116,23 +110,20 @@ fn behind_links(path: &Path) -> PathBuf {
     target
 }
 
-/// The error of a file that could not be made in `folder`; the temporary name would tell nobody
-/// anything.
+/// The error of a file that could not be made in `folder`.
 #[expect(clippy::unnecessary_debug_formatting, reason = "escaped, as the text is for a terminal")]
 fn no_file_in(folder: &Path, error: &io::Error) -> io::Error {
     let text = if error.kind() == io::ErrorKind::NotFound {
         format!("there is no folder {folder:?}")
     } else {
-        let cause = error.get_ref().and_then(|error| error.source());
-        let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
-        format!("cannot create a file in {folder:?}: {cause}")
+        format!("cannot create a file in {folder:?}: {error}")
     };
     io::Error::new(error.kind(), text)
 }
 
-/// A file under a temporary name, gone when it is dropped.
+/// A file that is gone when it is dropped before its end.
 struct Whole {
-    file: NamedTempFile,
+    draft: Draft,
     target: PathBuf,
 }
 
@@ -142,20 +133,20 @@ impl Sink for Whole {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        write_all(self.file.as_file(), offset, bytes)
+        write_all(self.draft.file(), offset, bytes)
     }
 
     fn write_vectored_at(&mut self, offset: u64, buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
-        write_all_vectored(self.file.as_file(), offset, buffers)
+        write_all_vectored(self.draft.file(), offset, buffers)
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
         // A replaced file keeps its permissions.
         if let Ok(old) = fs::metadata(&self.target) {
-            self.file.as_file().set_permissions(old.permissions())?;
+            self.draft.file().set_permissions(old.permissions())?;
         }
-        self.file.persist(&self.target)?;
-        Ok(())
+        let name = self.target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        self.draft.publish(name, true)
     }
 }
 
@@ -197,6 +188,35 @@ mod tests {
         // As long as it is, whoever reads further than its end finds the end.
         let mut source = Upload::open(&path).unwrap();
         assert_eq!(source.read_at(2, &mut [0; 9]).unwrap(), 4);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_is_not_whole_has_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = Download::create(&folder.path().join("file")).unwrap();
+        sink.write_at(0, b"half").unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        sink.finish().unwrap();
+        assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"half");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_permitted_as_any_and_a_replaced_one_as_before() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        let mode = |name| fs::metadata(path(name)).unwrap().permissions().mode();
+        fs::write(path("any"), "any").unwrap();
+        fs::write(path("old"), "old").unwrap();
+        fs::set_permissions(path("old"), PermissionsExt::from_mode(0o640)).unwrap();
+        for name in ["new", "old"] {
+            Download::create(&path(name)).unwrap().finish().unwrap();
+        }
+        assert_eq!(mode("new"), mode("any"));
+        assert_eq!(mode("old") & 0o777, 0o640);
     }
 
     #[test]

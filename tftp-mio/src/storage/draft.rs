@@ -10,22 +10,48 @@ use std::{
 
 use cap_std::fs::{Dir, OpenOptions};
 
-/// What temporary names begin with. They are never served, and never accepted as a target.
-const PREFIX: &str = ".tftpd-upload-";
+/// What a file is that has no name yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// What a server takes: nobody's but ours until it is permitted, and synced before it is named.
+    Upload,
+    /// What a client fetches: as any program creates files, so that the umask counts.
+    Download,
+}
+
+impl Purpose {
+    /// What temporary names begin with. Those of uploads are never served, and never accepted as a
+    /// target.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Upload => ".tftpd-upload-",
+            Self::Download => ".tftp-download-",
+        }
+    }
+
+    /// Permissions of the new file.
+    const fn mode(self) -> u32 {
+        match self {
+            Self::Upload => 0o600,
+            Self::Download => 0o666,
+        }
+    }
+}
 
 /// Whether a file of that name is an upload on its way, or what a crash left of one. Capitals count
 /// as small letters, for some file systems find a file under either.
 pub(super) fn is_temporary(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX.as_bytes()))
+    let (name, prefix) = (name.as_encoded_bytes(), Purpose::Upload.prefix());
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
 }
 
 /// A new file in `folder`. Dropped before it is published, it is gone.
 ///
-/// While it has a temporary name it is locked: [`sweep`](super::sweep) removes such files where
-/// nobody holds the lock, for their server has died.
+/// While it has a temporary name it is locked: [`sweep`](super::sweep) removes uploads of which nobody
+/// holds the lock, for their server has died.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
+    purpose: Purpose,
     folder: Dir,
     file: File,
     /// `None` while, or once, there is no such name.
@@ -33,46 +59,48 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Begins a file that nobody sees, and that only we may read.
+    /// Begins a file that nobody sees.
     ///
     /// # Errors
     /// When the folder does not take one more file.
-    pub(super) fn begin(folder: &Dir) -> io::Result<Self> {
+    pub(crate) fn begin(folder: &Dir, purpose: Purpose) -> io::Result<Self> {
         let folder = system::syncable(folder)?;
-        match system::unnamed(&folder)? {
-            Some(file) => Ok(Self { folder, file, temporary: None }),
-            None => Self::begin_named(folder),
+        match system::unnamed(&folder, purpose.mode())? {
+            Some(file) => Ok(Self { purpose, folder, file, temporary: None }),
+            None => Self::begin_named(folder, purpose),
         }
     }
 
     /// The same under a temporary name, which any file system can do.
-    pub(super) fn begin_named(folder: Dir) -> io::Result<Self> {
+    pub(super) fn begin_named(folder: Dir, purpose: Purpose) -> io::Result<Self> {
         loop {
-            let name = temporary_name();
-            let file = match folder.open_with(&name, &writing()) {
+            let name = temporary_name(purpose);
+            let file = match folder.open_with(&name, &writing(purpose.mode())) {
                 Ok(file) => file.into_std(),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             };
             // A server that starts this very moment may have found it before it was locked.
             if lock(&file) && system::is_linked(&file)? {
-                return Ok(Self { folder, file, temporary: Some(name) });
+                return Ok(Self { purpose, folder, file, temporary: Some(name) });
             }
         }
     }
 
-    pub(super) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Writes everything to the disk, then lets the file appear as `target`. Where that exists
+    /// Lets the file appear as `target`, an upload once it is written to the disk. Where that exists
     /// already it is replaced if `replace` says so, and who has it open keeps the old one.
     ///
     /// # Errors
     /// Of the kind `AlreadyExists` where it is not to be replaced. The folder is then as it was;
     /// only of a disk that fails in the last sync nothing is known.
-    pub(super) fn publish(mut self, target: &OsStr, replace: bool) -> io::Result<()> {
-        self.file.sync_all()?;
+    pub(crate) fn publish(mut self, target: &OsStr, replace: bool) -> io::Result<()> {
+        if self.purpose == Purpose::Upload {
+            self.file.sync_all()?;
+        }
         if self.temporary.is_none() {
             match system::link(&self.file, &self.folder, target) {
                 // Only a name can be moved over another.
@@ -81,7 +109,7 @@ impl Draft {
                 }
                 result => {
                     result?;
-                    return system::sync_names(&self.folder, &self.file);
+                    return self.sync_names();
                 }
             }
         }
@@ -95,13 +123,20 @@ impl Draft {
                 self.temporary = None;
             }
         }
-        system::sync_names(&self.folder, &self.file)
+        self.sync_names()
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        match self.purpose {
+            Purpose::Upload => system::sync_names(&self.folder, &self.file),
+            Purpose::Download => Ok(()),
+        }
     }
 
     fn take_temporary_name(&mut self) -> io::Result<()> {
         lock(&self.file);
         loop {
-            let name = temporary_name();
+            let name = temporary_name(self.purpose);
             match system::link(&self.file, &self.folder, &name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 result => {
@@ -124,17 +159,18 @@ impl Drop for Draft {
 }
 
 /// A name that nobody has had before, also in another container that shares the folder.
-fn temporary_name() -> OsString {
+fn temporary_name(purpose: Purpose) -> OsString {
     // Its keys are random, and others each time.
     let random = RandomState::new().hash_one(std::process::id());
-    format!("{PREFIX}{random:016x}").into()
+    format!("{}{random:016x}", purpose.prefix()).into()
 }
 
-fn writing() -> OpenOptions {
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there is no such thing"))]
+fn writing(mode: u32) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    cap_std::fs::OpenOptionsExt::mode(&mut options, mode);
     options
 }
 
@@ -168,9 +204,9 @@ mod system {
     }
 
     /// A file without a name, where the file system has such and this process may name it later.
-    pub(super) fn unnamed(folder: &Dir) -> io::Result<Option<File>> {
+    pub(super) fn unnamed(folder: &Dir, mode: u32) -> io::Result<Option<File>> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file: File = match openat(folder, ".", flags, Mode::RUSR | Mode::WUSR) {
+        let file: File = match openat(folder, ".", flags, Mode::from_raw_mode(mode)) {
             Ok(file) => file.into(),
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => return Ok(None),
             Err(errno) => return Err(errno.into()),
@@ -228,7 +264,7 @@ mod system {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
-    pub(super) fn unnamed(_: &Dir) -> io::Result<Option<File>> {
+    pub(super) fn unnamed(_: &Dir, _: u32) -> io::Result<Option<File>> {
         Ok(None)
     }
 
@@ -274,7 +310,12 @@ mod tests {
 
     fn draft_in(root: &Path, content: &str, named: bool) -> Draft {
         let folder = Dir::open_ambient_dir(root, ambient_authority()).expect("the folder");
-        let draft = if named { Draft::begin_named(folder) } else { Draft::begin(&folder) };
+        let purpose = Purpose::Upload;
+        let draft = if named {
+            Draft::begin_named(folder, purpose)
+        } else {
+            Draft::begin(&folder, purpose)
+        };
         let draft = draft.expect("a draft");
         draft.file().write_all(content.as_bytes()).expect("room for it");
         draft

@@ -27,6 +27,7 @@ use std::{
 use tftp_core::ErrorCode;
 
 pub use client::{ClientFolders, NoClientFolders};
+pub(crate) use draft::{Draft, Purpose};
 pub use folder::Folder;
 pub(crate) use folder::RegularFile;
 pub use lookup::Names;

@@ -89,7 +89,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::storage::draft::Draft;
+    use crate::storage::draft::{Draft, Purpose};
 
     fn dir(path: &Path) -> Dir {
         Dir::open_ambient_dir(path, ambient_authority()).expect("a folder")
@@ -104,7 +104,7 @@ mod tests {
         for name in ["file", ".tftpd-upload-1", "a/.tftpd-upload-2", "a/b/.tftpd-upload-3"] {
             fs::write(root.path().join(name), "content").expect("a file");
         }
-        let draft = Draft::begin_named(dir(&inner)).expect("a draft");
+        let draft = Draft::begin_named(dir(&inner), Purpose::Upload).expect("a draft");
         let mut sweep = Sweep::new(dir(root.path()));
         assert!(sweep.run(Instant::now() + Duration::from_secs(30)));
         assert_eq!(sweep.removed(), 3);

@@ -8,7 +8,11 @@ use std::{
 
 use cap_std::fs::Dir;
 
-use super::{Sink, draft::Draft, room::Room};
+use super::{
+    Sink,
+    draft::{Draft, Purpose},
+    room::Room,
+};
 
 /// What write requests may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +83,7 @@ impl Upload {
         announced: Option<u64>,
         replaced: Option<u32>,
     ) -> io::Result<Self> {
-        let draft = Draft::begin(folder)?;
+        let draft = Draft::begin(folder, Purpose::Upload)?;
         let room = Room::for_upload(uploads, announced, draft.file())?;
         let replace = uploads.policy == WritePolicy::Overwrite;
         let mode = uploads.mode.or(replaced).unwrap_or(Uploads::DEFAULT_MODE) & 0o777;
