@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tftp_core::Timeout;
+use tftp_core::{Mode, Timeout};
 use tftp_mio::client::{Client, Direction, Passing, Report, Settings, Sink, Source, TransferError};
 
 /// Takes whatever comes.
@@ -24,6 +24,24 @@ impl Sink for Nowhere {
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes whatever comes, and tells when it is to be stored.
+struct Told(mpsc::Sender<()>);
+
+impl Sink for Told {
+    fn seekable(&self) -> bool {
+        true
+    }
+
+    fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.0.send(()).expect("the test listens");
         Ok(())
     }
 }
@@ -150,6 +168,54 @@ fn a_server_that_is_gone_is_given_up_after_a_second_of_refusals() {
     // Whoever has got everything may have it.
     let report = put(&mut client, dying_after(b"\0\x04\0\0".to_vec()), b"all", &settings);
     assert!(report.expect("everything was sent").unconfirmed);
+}
+
+#[test]
+fn a_file_that_is_not_as_long_as_announced_is_not_stored() {
+    let mut client = Client::new().expect("a poll descriptor");
+    for (announced, wrong) in [("2", Some((2, 3))), ("4", Some((4, 3))), ("3", None), ("0", None)] {
+        let (server, address) = server();
+        let peer = thread::spawn(move || {
+            let (_, from) = receive(&server);
+            server
+                .send_to(format!("\0\x06tsize\0{announced}\0").as_bytes(), from)
+                .expect("loopback");
+            assert_eq!(receive(&server).0, b"\0\x04\0\0");
+            server.send_to(b"\0\x03\0\x01abc", from).expect("loopback");
+            receive(&server).0
+        });
+        let (stored, is_stored) = mpsc::channel();
+        let settings = Settings::default();
+        let result = client.get(address, b"a", &settings, Box::new(Told(stored)), &mut |_| {});
+        let answer = peer.join().expect("the script was followed");
+        if let Some(wrong) = wrong {
+            let Err(TransferError::Size { announced, received }) = result else {
+                panic!("{result:?}")
+            };
+            assert_eq!((announced, received), wrong);
+            assert_eq!(answer, b"\0\x05\0\0the file is not as long as its tsize\0");
+            assert!(is_stored.recv().is_err());
+        } else {
+            assert_eq!(result.expect("a file").bytes, 3);
+            assert_eq!(answer, b"\0\x04\0\x01");
+            assert_eq!(is_stored.recv(), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn no_size_is_asked_for_in_netascii() {
+    let (server, address) = server();
+    let peer = thread::spawn(move || {
+        let (request, from) = receive(&server);
+        server.send_to(b"\0\x05\0\x01\0", from).expect("loopback");
+        request
+    });
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings { mode: Mode::Netascii, ..Settings::default() };
+    assert!(get(&mut client, address, b"a", &settings).is_err());
+    let request = peer.join().expect("the script was followed");
+    assert_eq!(request, b"\0\x01a\0netascii\0blksize\x001428\0");
 }
 
 #[test]

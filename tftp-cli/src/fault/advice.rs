@@ -23,6 +23,9 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
              a smaller blksize or windowsize may get through"
             .to_owned(),
         TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
+        TransferError::Size { .. } => {
+            format!("{error}; the file may have changed meanwhile, so try again")
+        }
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "network: nothing listens there; check host and port".to_owned()
         }

@@ -81,7 +81,7 @@ impl Fault {
                 TransferError::Name(_) | TransferError::MailRead => Status::Usage,
                 TransferError::Local(_) | TransferError::Socket(_) => Status::Local,
                 TransferError::Cancelled => Status::Interrupted,
-                // Server, Protocol, and whatever else an engine of the future holds against the
+                // Server, Protocol, Size, and whatever else an engine of the future holds against the
                 // server.
                 _ => Status::Refused,
             },
@@ -137,6 +137,7 @@ mod tests {
             (refused(1, b""), 1),
             (refused(99, b""), 1),
             (TransferError::Protocol(Misconduct::OverlongData), 1),
+            (TransferError::Size { announced: 1, received: 2 }, 1),
             (TransferError::Name(UnencodableRequest::TooLong), 2),
             (TransferError::MailRead, 2),
             (TransferError::NoAnswer, 3),

@@ -65,31 +65,16 @@ impl Session {
         let show_bar =
             self.wants_bar() && !(story.writes_to_stdout() && io::stdout().is_terminal());
         let (path, way) = (story.local.clone(), story.way());
-        let report =
-            self.transfer(story, &servers, show_bar, &mut |client, server, progress| {
-                // Made only now that signals are heard, so that no temporary file is left behind.
-                let sink = match &path {
-                    None => local::Stdout::sink(),
-                    Some(path) => {
-                        Download::create(path).map_err(|error| Fault::local(&way, error))?
-                    }
-                };
-                client
-                    .get(server, &remote.name, &settings, sink, progress)
-                    .map_err(|error| Fault::transfer(&doing, settings.mode, error))
-            })?;
-        // In netascii the size is that of the file on the server, which has other line ends.
-        if let Some(announced) = report.options.transfer_size()
-            && announced != report.bytes
-            && settings.mode == Mode::Octet
-        {
-            show::note(&format!(
-                "tftp: {doing}: the server had announced {announced} bytes and sent {}; \
-                 the file may have changed meanwhile",
-                report.bytes
-            ));
-        }
-        Ok(report)
+        self.transfer(story, &servers, show_bar, &mut |client, server, progress| {
+            // Made only now that signals are heard, so that no temporary file is left behind.
+            let sink = match &path {
+                None => local::Stdout::sink(),
+                Some(path) => Download::create(path).map_err(|error| Fault::local(&way, error))?,
+            };
+            client
+                .get(server, &remote.name, &settings, sink, progress)
+                .map_err(|error| Fault::transfer(&doing, settings.mode, error))
+        })
     }
 }
 

@@ -66,12 +66,16 @@ cases! {
     };
 
     // Lies about the size of the file.
-    a_file_shorter_than_its_tsize, OPTIONS, Whole("had announced 6000 bytes"),
-        |server| serve_after_oack(server, b"tsize\x006000\0");
-    a_file_longer_than_its_tsize, OPTIONS, Whole("had announced 60 bytes"),
-        |server| serve_after_oack(server, b"tsize\x0060\0");
-    a_tsize_that_no_disk_holds, OPTIONS, Whole("had announced 18446744073709551615 bytes"),
-        |server| serve_after_oack(server, b"tsize\x0018446744073709551615\0");
+    a_file_shorter_than_its_tsize, OPTIONS, Fails(1, "announced 601 bytes and sent 600;"),
+        |server| announce(server, b"tsize\x00601\0", 2);
+    a_file_longer_than_its_tsize, OPTIONS, Fails(1, "announced 599 bytes and sent 600;"),
+        |server| announce(server, b"tsize\x00599\0", 2);
+    a_file_that_does_not_end_with_its_tsize, OPTIONS, Fails(1, "announced 60 bytes and sent 512;"),
+        |server| announce(server, b"tsize\x0060\0", 1);
+    a_tsize_that_no_disk_holds, OPTIONS, Fails(1, "announced 18446744073709551615 bytes"),
+        |server| announce(server, b"tsize\x0018446744073709551615\0", 2);
+    a_tsize_of_0_for_a_file_that_has_content, OPTIONS, Whole("tsize=0,"),
+        |server| serve_after_oack(server, b"tsize\x000\0");
 
     // The ladder of options.
     options_are_refused_with_error_8, OPTIONS, Whole("fewer options because of an error (code 8): \"no options\""),
@@ -228,6 +232,20 @@ fn serve_after_oack(server: &mut Listener, options: &[u8]) {
     peer.send(&[b"\0\x06", options].concat());
     peer.expect_ack(0);
     serve(&mut peer);
+}
+
+/// Sends so many blocks of the file after an OACK that is wrong about its size, and is told so.
+fn announce(server: &mut Listener, options: &[u8], blocks: usize) {
+    let mut peer = server.accept_any().1;
+    peer.send(&[b"\0\x06", options].concat());
+    peer.expect_ack(0);
+    for (block, bytes) in (1..).zip(file().chunks(512)).take(blocks) {
+        if block > 1 {
+            peer.expect_ack(block - 1);
+        }
+        peer.send_data(block, bytes);
+    }
+    assert_eq!(peer.receive(), b"\0\x05\0\0the file is not as long as its tsize\0");
 }
 
 /// Refuses a request until it has no options.

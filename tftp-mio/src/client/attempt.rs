@@ -74,6 +74,8 @@ struct Running {
     /// What the server's ERROR said.
     peer_error: Option<Vec<u8>>,
     unreachable: Unreachable,
+    /// The file is not as long as the server announced.
+    wrong_size: Option<TransferError>,
 }
 
 impl Attempt<'_> {
@@ -109,6 +111,7 @@ impl Attempt<'_> {
             outbox: Outbox::new(),
             peer_error: None,
             unreachable: Unreachable::default(),
+            wrong_size: None,
         };
         self.poll
             .registry()
@@ -240,9 +243,25 @@ impl Running {
         if stray && let Err(error) = self.transfer.send_stray(&self.socket, from) {
             tracing::debug!(%from, %error, "an ERROR could not be sent");
         }
-        if let Some(sink) = whole {
-            self.transfer.finished(sink.finish());
+        let received = self.transfer.stats().bytes;
+        match self.announced() {
+            Some(announced) if received > announced || whole.is_some() && received < announced => {
+                self.wrong_size = Some(TransferError::Size { announced, received });
+                self.transfer.finished(Err(io::ErrorKind::InvalidData.into()));
+            }
+            _ => {
+                if let Some(sink) = whole {
+                    self.transfer.finished(sink.finish());
+                }
+            }
         }
+    }
+
+    /// The size of the file, as far as the other side has told it; some servers send back the 0 that
+    /// they were asked with.
+    fn announced(&self) -> Option<u64> {
+        let announced = || self.transfer.params().transfer_size.filter(|&bytes| bytes > 0);
+        (!self.transfer.is_sending()).then(announced).flatten()
     }
 
     /// Sends what there is to send. Returns whether there is more; a full socket wakes the loop
@@ -305,7 +324,7 @@ impl Running {
     }
 
     fn progress(&self, size: Option<u64>) -> Progress {
-        let total = size.or(self.transfer.params().transfer_size.filter(|&bytes| bytes > 0));
+        let total = size.or(self.announced());
         Progress { bytes: self.transfer.stats().bytes, total }
     }
 
@@ -335,6 +354,9 @@ impl Running {
     }
 
     fn fail(mut self, status: Status) -> Failed {
+        if let Some(error) = self.wrong_size.take() {
+            return error.into();
+        }
         if let Some(error) = self.transfer.take_content_error() {
             return TransferError::Local(error).into();
         }

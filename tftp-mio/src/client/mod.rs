@@ -165,6 +165,14 @@ pub enum TransferError {
     /// The server broke the protocol, and has been told so.
     #[error("the server broke the protocol: {0}")]
     Protocol(Misconduct),
+    /// The file is not as long as the server announced, and has not been kept.
+    #[error("the server announced {announced} bytes and sent {received}")]
+    Size {
+        /// The `tsize` of its answer.
+        announced: u64,
+        /// Bytes that came: all of them, or one packet more than announced.
+        received: u64,
+    },
     /// The name cannot be asked for.
     #[error(transparent)]
     Name(#[from] UnencodableRequest),

@@ -187,6 +187,9 @@ pub(crate) fn trouble(error: &io::Error) -> (ErrorCode, &'static str) {
         io::ErrorKind::UnexpectedEof => {
             (ErrorCode::NOT_DEFINED, "the file became shorter while it was read")
         }
+        io::ErrorKind::InvalidData => {
+            (ErrorCode::NOT_DEFINED, "the file is not as long as its tsize")
+        }
         _ => (ErrorCode::NOT_DEFINED, "input/output error"),
     }
 }
