@@ -149,14 +149,14 @@ impl<'a> Request<'a> {
     /// All options, then `blksize` and `tsize` only, then none. Servers that do not understand an
     /// option should ignore it; real ones answer ERROR 8, 4 or 0, or not at all. Ask again from a
     /// new port and with a new session. None: the failure has nothing to do with options, or there
-    /// is nothing left to leave out.
+    /// is nothing left to leave out. ERROR 4 to a mail is about its mode, which few servers take.
     pub fn fewer(&self, after: &Failure) -> Option<Request<'a>> {
         let about_options = match after {
             Failure::NoAnswer => true,
-            Failure::Refused(code) => matches!(
-                *code,
-                ErrorCode::OPTIONS_REFUSED | ErrorCode::ILLEGAL_OPERATION | ErrorCode::NOT_DEFINED
-            ),
+            Failure::Refused(ErrorCode::ILLEGAL_OPERATION) => self.mode != Mode::Mail,
+            Failure::Refused(code) => {
+                matches!(*code, ErrorCode::OPTIONS_REFUSED | ErrorCode::NOT_DEFINED)
+            }
             Failure::PeerAborted(_)
             | Failure::TimedOut
             | Failure::Protocol(_)

@@ -242,6 +242,10 @@ fn f49_only_what_may_be_about_options_is_asked_again() {
     for failure in never.into_iter().chain(others) {
         assert_eq!(request.fewer(&failure), None, "{failure}");
     }
+    // It is the mode that is refused.
+    let mail = request_of(b"\0\x02user\0mail\0windowsize\x004\0");
+    assert_eq!(mail.fewer(&Failure::Refused(ErrorCode::ILLEGAL_OPERATION)), None);
+    assert!(mail.fewer(&Failure::Refused(ErrorCode::OPTIONS_REFUSED)).is_some());
 }
 
 #[test]

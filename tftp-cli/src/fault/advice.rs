@@ -74,9 +74,9 @@ fn after_refusal(code: ErrorCode, mode: Mode, message: &[u8]) -> &'static str {
         ErrorCode::ILLEGAL_OPERATION if mode == Mode::Mail => {
             "; the server may not take mail: `mode octet` stores a file instead"
         }
-        ErrorCode::ILLEGAL_OPERATION | ErrorCode::OPTIONS_REFUSED => {
-            "; try `options off` (--no-options)"
-        }
+        // Without options it has been asked already.
+        ErrorCode::ILLEGAL_OPERATION => "; the server may not take this mode, or no uploads",
+        ErrorCode::OPTIONS_REFUSED => "; try `options off` (--no-options)",
         _ => "",
     }
 }
