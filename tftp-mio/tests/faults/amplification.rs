@@ -1,5 +1,5 @@
 //! What a forged request makes the server send to somebody who has not asked: the factor that
-//! `docs/security.md` states.
+//! `docs/network.md` states.
 
 use std::{
     fs,

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     chance::Chance,
-    peer::{Peer, ack, content, data, oack, rrq, wrq},
+    peer::{Peer, ack, content, data, oack, rrq},
     process::{descriptors, memory, processor_time},
     server::Server,
 };
@@ -138,36 +138,6 @@ fn of_a_thousand_requests_at_once_none_is_lost() {
         peer.expect_next(data(2, &content(600)[512..]));
         peer.send(ack(2));
     }
-    server.stop();
-}
-
-/// Neither blksize nor windowsize costs memory of ours.
-#[test]
-fn memory_does_not_follow_what_clients_ask_for() {
-    let limits = ["--max-windowsize", "65535", "--write", "create"];
-    let server = Server::with([&["--listen", "127.70.2.1:0"], &limits[..]].concat());
-    let peer = || Peer::at(Ipv4Addr::LOCALHOST.into(), server.addresses()[0]);
-    fs::write(server.root().join("file"), content(1_000_000)).expect("a file to serve");
-    let begin = |number: usize, options: &[(&str, &str)]| {
-        let mut reader = peer();
-        reader.ask(rrq("file", options));
-        reader.receive();
-        reader.send(ack(0));
-        reader.receive();
-        let mut writer = peer();
-        writer.ask(wrq(format!("new-{number}-{}", options.len()), options));
-        writer.receive();
-        writer.send(data(1, vec![7; 512]));
-        (reader, writer)
-    };
-    // Held, so that all are at work at a time.
-    let ordinary: Vec<_> = (0..8).map(|number| begin(number, &[("timeout", "60")])).collect();
-    let after_ordinary = memory(&server);
-    let large = [("blksize", "65464"), ("windowsize", "65535"), ("timeout", "60")];
-    let demanding: Vec<_> = (0..8).map(|number| begin(number, &large)).collect();
-    let grown = memory(&server).saturating_sub(after_ordinary);
-    assert!(grown < 1 << 20, "{grown} bytes");
-    drop((ordinary, demanding));
     server.stop();
 }
 

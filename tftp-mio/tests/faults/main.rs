@@ -10,6 +10,7 @@ mod chance;
 mod exhausted;
 mod floods;
 mod forged;
+mod memory;
 #[expect(dead_code, reason = "shared with the tests in ../daemon, which use all of it")]
 #[path = "../daemon/peer.rs"]
 mod peer;
