@@ -67,9 +67,14 @@ pub(crate) fn resolve(host: &Host, family: Family) -> Result<Vec<SocketAddr>, Fa
     Ok(addresses)
 }
 
+/// Whether an address is one of a link, and does not say of which (RFC 4007 section 6).
+pub(crate) fn lacks_interface(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Family, resolve};
+    use super::{Family, lacks_interface, resolve};
     use crate::remote::Host;
 
     fn address(name: &str, family: Family) -> String {
@@ -84,6 +89,18 @@ mod tests {
     fn an_address_needs_no_lookup() {
         assert_eq!(address("127.0.0.1", Family::Either), "127.0.0.1:69");
         assert_eq!(address("::1", Family::V6), "[::1]:69");
+    }
+
+    #[test]
+    fn an_address_of_a_link_needs_its_interface() {
+        for (address, lacks) in [
+            ("[fe80::1]:69", true),
+            ("[fe80::1%2]:69", false),
+            ("[2001:db8::1]:69", false),
+            ("192.0.2.1:69", false),
+        ] {
+            assert_eq!(lacks_interface(&address.parse().unwrap()), lacks, "{address}");
+        }
     }
 
     #[cfg(target_os = "linux")]

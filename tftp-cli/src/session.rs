@@ -210,8 +210,17 @@ impl Session {
     }
 
     fn resolve(&self, host: &Host) -> Result<Vec<SocketAddr>, Fault> {
-        let (host, family) = (host.clone(), self.preferences.family);
-        self.interrupts.unless_interrupted(move || resolve::resolve(&host, family))
+        let (named, family) = (host.clone(), self.preferences.family);
+        let addresses =
+            self.interrupts.unless_interrupted(move || resolve::resolve(&named, family))?;
+        if addresses.iter().any(resolve::lacks_interface) {
+            let name = show::name(host.name.as_bytes());
+            show::note(&format!(
+                "tftp: {name} may be on any link; say on which if it does not answer, as in \
+                 {name}%eth0"
+            ));
+        }
+        Ok(addresses)
     }
 
     fn set_verbose(&mut self, on: Option<bool>) {

@@ -33,7 +33,9 @@ pub(crate) fn block_size(text: &str) -> Result<BlockSize, BadValue> {
 
 /// The window size in `text`.
 pub(crate) fn window_size(text: &str) -> Result<WindowSize, BadValue> {
-    Ok(WindowSize::new(number("windowsize", text, 1..=65535)?)?)
+    // A larger one would not be asked for.
+    let most = WindowSize::LARGEST_SAFE.get().into();
+    Ok(WindowSize::new(number("windowsize", text, 1..=most)?)?)
 }
 
 /// The seconds of a negotiated time-out in `text`.
@@ -86,7 +88,8 @@ mod tests {
         assert_eq!(block_size("8").unwrap().get(), 8);
         assert_eq!(block_size("65464").unwrap().get(), 65464);
         assert!(block_size("7").is_err() && block_size("65465").is_err());
-        assert!(window_size("0").is_err() && window_size("65536").is_err());
+        assert_eq!(window_size("32767").unwrap().get(), 32767);
+        assert!(window_size("0").is_err() && window_size("32768").is_err());
         assert!(timeout("0").is_err() && timeout("256").is_err());
         assert_eq!(retries("0"), Ok(0));
         assert!(port("0").is_err() && port("65536").is_err());

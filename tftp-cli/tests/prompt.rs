@@ -263,7 +263,7 @@ fn ctrl_c_ends_a_put_that_waits_for_the_keyboard() {
     let server = Server::start(|_| ());
     let mut prompt = Prompt::start(folder.path(), &["127.0.0.1", &server.port]);
     prompt.enter("put - a");
-    prompt.says("\n");
+    prompt.says("what you type is sent, and Ctrl-D ends it");
     // The terminal takes lines again once the command runs.
     let terminal = prompt.0.process().get_file_handle().unwrap();
     while !tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ICANON) {

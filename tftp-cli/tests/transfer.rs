@@ -250,6 +250,40 @@ fn of_several_files_none_is_sent_unless_all_can_be_read() {
 }
 
 #[test]
+fn a_name_that_begins_with_a_dash_needs_an_escape() {
+    let folder = tempdir().unwrap();
+    for (command, escaped) in
+        [("get a -v", "./-v"), ("get -v", ":-v"), ("put a -v", ":-v"), ("put -v", "./-v")]
+    {
+        let run = Server::start(|_| ()).run(folder.path(), &["-c", command], b"").ends_with(2);
+        let told = format!("unknown option `-v`; a name that begins with - is written {escaped};");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_bracket_that_is_not_closed_stands_for_itself() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("a[b"), "x").unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x02a[b\0octet\0").send_error(2, b"");
+    });
+    server.run(folder.path(), &["--no-options", "-c", "put a[b"], b"").ends_with(1);
+    let run = Server::start(|_| ()).run(folder.path(), &["-c", "put no[b"], b"").ends_with(4);
+    assert_eq!(run.stderr, "tftp: put no[b: No such file or directory; check the name\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_sent_from_standard_input() {
+    let folder = tempdir().unwrap();
+    let run = Server::start(|_| ()).run(folder.path(), &["-c", "put /dev/null a"], b"");
+    let run = run.ends_with(4);
+    assert!(run.stderr.starts_with("tftp: put /dev/null: not a regular file; "), "{}", run.stderr);
+    assert!(run.stderr.contains("`put - REMOTE`"), "{}", run.stderr);
+}
+
+#[test]
 fn a_file_with_wildcards_in_its_name_is_that_file() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("a[1]"), "x").unwrap();

@@ -15,7 +15,7 @@ fn wrong_options_end_with_2_and_say_what_to_type() {
     for (args, hint) in [
         (&["--bogus"][..], "Usage: tftp [OPTIONS]"),
         (&["-b", "4"], "blksize takes 8 to 65464"),
-        (&["-w", "0"], "windowsize takes 1 to 65535"),
+        (&["-w", "0"], "windowsize takes 1 to 32767"),
         (&["-t", "0.5"], "timeout takes 1 to 255"),
         (&["-r", "256"], "retries takes 0 to 255"),
         (&["-m", "text"], "octet, netascii or mail"),
@@ -114,6 +114,15 @@ fn a_file_that_cannot_be_read_is_local_trouble() {
     let folder = tempfile::tempdir().unwrap();
     let run = tftp(folder.path(), ["127.0.0.1", "-c", "put", "missing"], b"").ends_with(4);
     assert!(run.stderr.starts_with("tftp: put missing: "), "{}", run.stderr);
+}
+
+#[test]
+fn an_address_of_any_link_is_told_of() {
+    let run = run(&["fe80::1", "-c", "status"]).ends_with(0);
+    assert_eq!(
+        run.stderr,
+        "tftp: fe80::1 may be on any link; say on which if it does not answer, as in fe80::1%eth0\n"
+    );
 }
 
 #[test]

@@ -207,15 +207,30 @@ pub(crate) fn find(word: &OsStr) -> Result<&'static Spec, Misuse> {
     let begun: Vec<_> = ALL.iter().filter(|spec| spec.name.starts_with(word)).collect();
     match begun.as_slice() {
         [spec] => Ok(spec),
-        [] => Err(Misuse(match nearest(word) {
-            Some(near) => format!("{}; did you mean `{near}`?", unknown()),
-            None => format!("{}; `help` lists them", unknown()),
+        [] => Err(Misuse(match (of_others(word), nearest(word)) {
+            (Some(instead), _) => format!("{}; {instead}", unknown()),
+            (None, Some(near)) => format!("{}; did you mean `{near}`?", unknown()),
+            (None, None) => format!("{}; `help` lists them", unknown()),
         })),
         several => {
             let names: Vec<_> = several.iter().map(|spec| spec.name).collect();
             Err(Misuse(format!("`{word}` could be {}", names.join(", "))))
         }
     }
+}
+
+/// What to do instead of what FTP and other TFTP clients have commands for.
+fn of_others(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "ls" | "dir" => "TFTP cannot list a server's files; `lls` lists the local folder",
+        "cd" | "pwd" => "TFTP knows no current folder; `lcd` and `lpwd` are about the local one",
+        "delete" | "rm" | "rename" | "mkdir" => "TFTP can only get and put files",
+        "open" => "`connect` chooses the server",
+        "mget" => "`get -a` fetches several files",
+        "mput" => "`put` takes several files, and wildcards",
+        "rexmt" => "`timeout` is when something is sent again, `retries` how often",
+        _ => return None,
+    })
 }
 
 /// The command whose name is most like `word`, if one is like it at all.
@@ -240,7 +255,7 @@ fn nothing(words: &[OsString], command: Command) -> Result<Command, Misuse> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, Command, find, names, parse};
+    use super::{ALL, Command, Misuse, find, names, parse};
     use crate::{fault::Fault, word};
 
     /// Reads a line that makes sense.
@@ -276,6 +291,17 @@ mod tests {
         assert_eq!(misuse("QUIT"), "unknown command `QUIT`; did you mean `quit`?");
         assert_eq!(misuse("xyzzy"), "unknown command `xyzzy`; `help` lists them");
         assert_eq!(misuse("''"), "unknown command ``; `help` lists them");
+    }
+
+    #[test]
+    fn whoever_comes_from_ftp_is_told_what_there_is_instead() {
+        assert_eq!(
+            misuse("ls"),
+            "unknown command `ls`; TFTP cannot list a server's files; `lls` lists the local folder"
+        );
+        for word in ["dir", "cd", "pwd", "delete", "rename", "mkdir", "open", "mget", "rexmt"] {
+            assert!(find(word.as_ref()).is_err_and(|Misuse(why)| !why.contains("did you mean")));
+        }
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl Get {
         let remote = Remote::parse(word)?.named(word)?;
         let to = match to {
             Some(to) if to.is_empty() => return Err(Misuse("LOCAL is empty".to_owned())),
+            Some(to) if looks_like_an_option(to) => return Err(unknown_option(to, "./")),
             Some(to) if to == "-" => Target::Stdout,
             Some(to) => Target::Path(local::path(to)),
             None => Target::Path(local::last_part(&remote.name).ok_or_else(|| {
@@ -111,7 +112,7 @@ fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
             let files = names.iter().map(|name| Get::parse(name, None));
             files.collect::<Result<_, _>>()?
         }
-        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option)),
+        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option, ":")),
         [] => return Err(missing("REMOTE")),
         [remote] => vec![Get::parse(remote, None)?],
         [remote, to] => vec![Get::parse(remote, Some(to))?],
@@ -138,13 +139,14 @@ pub(crate) fn names_of_get(words: &[OsString]) -> impl Iterator<Item = &OsStr> {
 fn parse_put(words: &[OsString]) -> Result<Command, Misuse> {
     let (from, to) = match words {
         [all, from @ ..] if all == "-a" => (from, None),
-        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option)),
+        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option, "./")),
         [from] => (std::slice::from_ref(from), None),
         [from @ .., to] => (from, Some(to)),
         [] => (words, None),
     };
     let to = match to {
         Some(to) if to.is_empty() => return Err(Misuse("REMOTE is empty".to_owned())),
+        Some(to) if looks_like_an_option(to) => return Err(unknown_option(to, ":")),
         Some(to) => Remote::parse(to.as_encoded_bytes())?,
         None => Remote { host: None, name: Vec::new(), mode: None },
     };
@@ -204,9 +206,10 @@ fn looks_like_an_option(word: &OsStr) -> bool {
     word.len() > 1 && word.as_encoded_bytes().starts_with(b"-")
 }
 
-fn unknown_option(word: &OsStr) -> Misuse {
+/// `escape` makes a name of it.
+fn unknown_option(word: &OsStr, escape: &str) -> Misuse {
     let word = show::os(word);
-    Misuse(format!("unknown option `{word}`; a name that begins with - is written ./{word}"))
+    Misuse(format!("unknown option `{word}`; a name that begins with - is written {escape}{word}"))
 }
 
 #[cfg(test)]

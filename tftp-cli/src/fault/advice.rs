@@ -112,6 +112,10 @@ pub(super) fn local(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "; check the name",
         io::ErrorKind::PermissionDenied => "; check its permissions, and those of its folder",
         io::ErrorKind::IsADirectory => "; a folder cannot be transferred, but `put DIR/*` can",
+        // Not what the system calls an invalid argument.
+        io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {
+            "; what comes from a pipe or a device is sent with `put - REMOTE` and `<FILE`"
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; make room, or choose another disk"
         }

@@ -1,6 +1,9 @@
 //! `put`: local files or standard input to the server.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
 
 use glob::{MatchOptions, glob_with};
 use tftp_mio::client::{Report, Source, Upload};
@@ -11,7 +14,7 @@ use crate::{
     fault::Fault,
     local::Stdin,
     remote::Remote,
-    session::{Input, Session},
+    session::{Input, Session, Words},
     show,
 };
 
@@ -134,6 +137,9 @@ impl Session {
                 "put -: standard input is where the commands come from; use -c".to_owned(),
             ));
         }
+        if io::stdin().is_terminal() && self.preferences.words != Words::Quiet {
+            show::note("what you type is sent, and Ctrl-D ends it");
+        }
         let stdin = Stdin::read().map_err(|error| Fault::local(doing, error))?;
         let wait = stdin.wait_for_the_first();
         self.interrupts.unless_interrupted(move || {
@@ -156,14 +162,13 @@ fn matching(from: &Origin) -> Result<Vec<Origin>, Fault> {
     if !pattern.contains(['*', '?', '[']) || path.exists() {
         return literal();
     }
-    let doing = format!("put {}", show::os(path));
-    let found = glob_with(pattern, AS_A_SHELL).map_err(|error| {
-        Fault::Usage(format!("{doing}: {error}; a literal `[` is written `[[]`"))
-    })?;
+    // A `[` that is not closed stands for itself, as in a shell.
+    let Ok(found) = glob_with(pattern, AS_A_SHELL) else { return literal() };
     // What cannot be looked into is passed over, as in a shell.
     let files: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| !path.is_dir()).collect();
     if files.is_empty() {
-        let nothing = std::io::Error::new(std::io::ErrorKind::NotFound, "no file matches");
+        let doing = format!("put {}", show::os(path));
+        let nothing = io::Error::new(io::ErrorKind::NotFound, "no file matches");
         return Err(Fault::local(&doing, nothing));
     }
     Ok(files.into_iter().map(Origin::Path).collect())
