@@ -120,6 +120,7 @@ fn ours(map: &Map, name: &str) -> Result<String, Denied> {
         mode: Mode::Octet,
         announced: None,
         listener: None,
+        file: None,
     };
     let name = map.apply(&wanted)?.concat();
     Ok(String::from_utf8(name).expect("text"))

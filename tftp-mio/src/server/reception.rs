@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::{
+    cell::Cell,
     hash::{BuildHasher, RandomState},
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     socket::{Arrival, Route, address_towards, is_broadcast},
-    storage::{Denied, Wanted},
+    storage::{Denied, Wanted, other_file},
     transfer::{Content, Transfer},
 };
 
@@ -141,13 +142,14 @@ impl Reception {
             Err((why, _)) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
-                sessions.reporter().refused(now, arrival.from, request, &busy, Refused::Busy);
+                sessions.reporter().refused(now, arrival.from, request, None, &busy, Refused::Busy);
                 // There is no other socket to say so from; a client that heard nothing would ask
                 // again and again.
                 return answer(sessions, arrival, busy.code, &Denied::BUSY.text);
             }
         };
-        let wanted = Wanted::new(arrival.from.ip(), request);
+        let file = Cell::default();
+        let wanted = Wanted { file: Some(&file), ..Wanted::new(arrival.from.ip(), request) };
         let decide = |sessions: &mut Sessions| {
             let mut carrier = sessions.carrier(now, &way, arrival.from);
             self.policy.policy().judge.decide(request, &wanted, &mut carrier)
@@ -177,14 +179,16 @@ impl Reception {
         {
             return sessions.close(way);
         }
+        let file = other_file(request.filename, file.take());
         match admitted {
             Ok(((options, content), place)) => {
                 let transfer = self.transfer(now, arrival, options, content, &place);
-                let about = About::new(now, request, fingerprint);
+                let about = About::new(now, request, file, fingerprint);
                 sessions.open(now, transfer, way, about, place);
             }
             Err((reason, denied)) => {
-                sessions.reporter().refused(now, arrival.from, request, &denied, reason);
+                let (reporter, file) = (sessions.reporter(), file.as_deref());
+                reporter.refused(now, arrival.from, request, file, &denied, reason);
                 sessions.refuse(way, arrival.from, &encode_error(denied.code, &denied.text));
             }
         }

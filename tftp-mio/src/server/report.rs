@@ -39,18 +39,19 @@ impl Reporter {
         }
     }
 
-    /// A request was answered with an ERROR.
+    /// A request was answered with an ERROR. `file` is what its name has led to, if that is another.
     pub(crate) fn refused(
         &mut self,
         now: Instant,
         peer: SocketAddr,
         request: &Request<'_>,
+        file: Option<&[u8]>,
         why: &Denied,
         reason: Refused,
     ) {
         self.counters.count_refusal(reason);
         if self.may_write(now) {
-            refused(peer, request, why);
+            refused(peer, request, file, why);
         }
     }
 
@@ -115,6 +116,7 @@ fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reaso
         peer = %transfer.peer(),
         op = verb(about.operation),
         name = Escaped(&about.name).to_string(),
+        file = about.file.as_deref().map(|file| Escaped(file).to_string()),
         mode = %about.mode,
         bytes = stats.bytes,
         seconds = rounded(took.as_secs_f64()),
@@ -129,11 +131,12 @@ fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reaso
     );
 }
 
-fn refused(peer: SocketAddr, request: &Request<'_>, why: &Denied) {
+fn refused(peer: SocketAddr, request: &Request<'_>, file: Option<&[u8]>, why: &Denied) {
     tracing::info!(
         %peer,
         op = verb(request.operation),
         name = Escaped(request.filename).to_string(),
+        file = file.map(|file| Escaped(file).to_string()),
         mode = %request.mode,
         outcome = "refused",
         reason = &*why.text,

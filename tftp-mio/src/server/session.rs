@@ -38,6 +38,8 @@ pub(crate) enum Way {
 pub(crate) struct About {
     pub(crate) operation: Operation,
     pub(crate) name: Box<[u8]>,
+    /// What that has led to, if it is another file. Few have one.
+    pub(crate) file: Option<Box<Box<[u8]>>>,
     pub(crate) mode: Mode,
     /// The client asked for the size: if it then refuses, that is all it wanted.
     pub(crate) asked_size: bool,
@@ -51,10 +53,16 @@ pub(crate) struct About {
 }
 
 impl About {
-    pub(crate) fn new(now: Instant, request: &Request<'_>, fingerprint: u64) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        request: &Request<'_>,
+        file: Option<Box<[u8]>>,
+        fingerprint: u64,
+    ) -> Self {
         Self {
             operation: request.operation,
             name: request.filename.into(),
+            file: file.map(Box::new),
             mode: request.mode,
             asked_size: request.options.transfer_size().is_some(),
             began: now,

@@ -81,8 +81,9 @@ impl Folder {
             base.join(path)
         };
         let path = self.target(path)?;
-        let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
-        wanted.note(format_args!("file \"{shown}\" is to be written"));
+        let file = path.as_os_str().as_encoded_bytes();
+        wanted.means(file);
+        wanted.note(format_args!("file \"{}\" is to be written", file.escape_ascii()));
         if lookup.is_anothers(&path) { Err(NOT_ALLOWED) } else { Ok(path) }
     }
 
@@ -123,8 +124,10 @@ impl Folder {
         wanted: &Wanted<'_>,
         path: &Path,
     ) -> Result<RegularFile, Denied> {
+        let file = path.as_os_str().as_encoded_bytes();
+        wanted.means(file);
         let found = if lookup.is_anothers(path) { Err(NOT_FOUND) } else { self.open_regular(path) };
-        let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+        let shown = file.escape_ascii();
         match &found {
             Ok(file) => wanted.note(format_args!("file \"{shown}\": {} bytes", file.size)),
             Err(refusal) => wanted.note(format_args!("file \"{shown}\": {refusal}")),

@@ -37,6 +37,7 @@ pub use place::Place;
 pub use sweep::Sweep;
 pub use upload::{Uploads, WritePolicy};
 pub(crate) use upload::{write_all, write_all_vectored};
+pub(crate) use wanted::other_file;
 pub use wanted::{Listener, Wanted};
 
 /// Where a server's files live. All threads of a server share one. Both calls must return quickly and

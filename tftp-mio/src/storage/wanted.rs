@@ -1,8 +1,10 @@
 //! What a storage is asked for.
 
-use std::{fmt, net::IpAddr};
+use std::{cell::Cell, fmt, net::IpAddr};
 
 use tftp_core::{Mode, Operation, Request};
+
+use super::name;
 
 /// Who asks a [`Storage`](super::Storage) for what.
 ///
@@ -34,6 +36,8 @@ pub struct Wanted<'a> {
     pub announced: Option<u64>,
     /// Whom the way of the decision is told.
     pub listener: Option<Listener<'a>>,
+    /// Takes the name of the file that is meant, beneath the root and in its plain form.
+    pub file: Option<&'a Cell<Box<[u8]>>>,
 }
 
 /// Takes one step of a decision, in words.
@@ -52,6 +56,7 @@ impl<'a> Wanted<'a> {
                 Operation::Write => request.options.transfer_size(),
             },
             listener: None,
+            file: None,
         }
     }
 
@@ -64,6 +69,20 @@ impl<'a> Wanted<'a> {
             tracing::debug!(client = %self.client, "{step}");
         }
     }
+
+    /// Tells which file is meant, by its path beneath the root, before it is looked for. Where
+    /// several are, the last one counts.
+    pub fn means(&self, file: &[u8]) {
+        if let Some(told) = self.file {
+            told.set(file.into());
+        }
+    }
+}
+
+/// The file that a request has led to, where that is another than it names.
+pub(crate) fn other_file(requested: &[u8], file: Box<[u8]>) -> Option<Box<[u8]>> {
+    let same = file.is_empty() || name::plain(requested).is_some_and(|plain| *plain == *file);
+    (!same).then_some(file)
 }
 
 impl fmt::Debug for Wanted<'_> {

@@ -4,6 +4,7 @@
 use std::fs;
 
 use rustix::process::Signal;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
@@ -15,6 +16,10 @@ const RULES: &str = "[[rule]]\nmatch = '^menu$'\nalias = 'first'\n";
 
 /// A server with rules in a file, which a test may change.
 fn with_rules(name: &str, rules: &str) -> (Server, TempDir) {
+    with_rules_and(name, rules, &[])
+}
+
+fn with_rules_and(name: &str, rules: &str, options: &[&str]) -> (Server, TempDir) {
     let folder = TempDir::new().expect("a folder");
     let map = folder.path().join(name);
     fs::write(&map, rules).expect("a file of rules");
@@ -22,7 +27,7 @@ fn with_rules(name: &str, rules: &str) -> (Server, TempDir) {
     for file in ["first", "second"] {
         fs::write(root.path().join(file), file).expect("a file");
     }
-    let mut command = command(["--write", "create"]);
+    let mut command = command([&["--write", "create"], options].concat());
     command.arg("--map").arg(&map).arg(root.path());
     (Server::run(root, command), folder)
 }
@@ -122,5 +127,90 @@ fn case_may_be_ignored() {
     fs::create_dir(server.root().join("Boot")).expect("a folder");
     fs::write(server.root().join("Boot/BCD"), "store").expect("a file");
     serves(&server, "\\boot\\bcd", "store");
+    server.stop();
+}
+
+/// Uploads a file of one block.
+#[track_caller]
+fn takes(server: &Server, name: &str) {
+    let mut peer = Peer::of(server);
+    peer.ask(wrq(name, &[]));
+    peer.expect(ack(0));
+    peer.send(data(1, "new"));
+    peer.expect(ack(1));
+}
+
+#[track_caller]
+fn refuses(server: &Server, name: &str, code: u8) {
+    let mut peer = Peer::of(server);
+    peer.ask(rrq(name, &[]));
+    peer.expect_error(code);
+}
+
+/// And not a second time where it is the file that was asked for, however that was spelled.
+#[test]
+fn the_log_has_the_file_beside_the_name_that_led_to_it() {
+    let rules = "[[rule]]\nmatch = '^menu$'\nalias = ['missing', 'first']\n\
+        [[rule]]\nmatch = '^up$'\nrewrite = 'in-\"{ip}\"'\n\
+        [[rule]]\nmatch = '^gone$'\nalias = ['one', 'two']\n\
+        [[rule]]\nmatch = '^not$'\ndeny = 'no'\n";
+    let (server, _folder) = with_rules("map.toml", rules);
+    serves(&server, "\\menu", "first");
+    serves(&server, "//./second", "second");
+    takes(&server, "up");
+    takes(&server, "\\plain");
+    refuses(&server, "gone", 1);
+    refuses(&server, "not", 2);
+    for (name, expected) in [
+        (r#""\\menu""#, r#" file="first" mode=octet bytes=5 "#),
+        (r#""//./second""#, r" mode=octet bytes=6 "),
+        (r#""up""#, r#" file="in-\"127.0.0.1\"" mode=octet bytes=3 "#),
+        (r#""\\plain""#, r" mode=octet bytes=3 "),
+        (r#""gone""#, r#" file="two" mode=octet outcome="refused" "#),
+        (r#""not""#, r#" mode=octet outcome="refused" "#),
+    ] {
+        let line = server.log_line(&format!(" name={name}"));
+        assert!(line.contains(&format!(" name={name}{expected}")), "{line}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_record_has_it_in_json_too() {
+    let rules = "[[rule]]\nmatch = '^menu$'\nalias = 'first'\n";
+    let (server, _folder) = with_rules_and("map.toml", rules, &["--log-format", "json"]);
+    serves(&server, "menu", "first");
+    serves(&server, "second", "second");
+    let record = |name: &str| -> Value {
+        let line = server.log_line(&format!("\"name\":\"{name}\""));
+        serde_json::from_str(&line).expect("an object")
+    };
+    assert_eq!(record("menu")["file"], "first");
+    assert_eq!(record("second").get("file"), None);
+    server.stop();
+}
+
+#[test]
+fn the_log_tells_a_clients_own_file_and_one_in_another_case_from_what_was_asked_for() {
+    let options = ["--write", "create", "--ignore-case", "--client-root", "clients/{ip}"];
+    let server = Server::with(options);
+    let own = server.root().join("clients/127.0.0.1");
+    fs::create_dir_all(&own).expect("a folder");
+    fs::write(own.join("mine"), "mine").expect("a file");
+    fs::write(server.root().join("README"), "common").expect("a file");
+    fs::write(server.root().join("plain"), "plain").expect("a file");
+    serves(&server, "/mine", "mine");
+    serves(&server, "ReadMe", "common");
+    serves(&server, "plain", "plain");
+    takes(&server, "new");
+    for (name, file) in [
+        ("/mine", " file=\"clients/127.0.0.1/mine\""),
+        ("ReadMe", " file=\"README\""),
+        ("plain", ""),
+        ("new", " file=\"clients/127.0.0.1/new\""),
+    ] {
+        let line = server.log_line(&format!(" name=\"{name}\""));
+        assert!(line.contains(&format!(" name=\"{name}\"{file} mode=octet ")), "{line}");
+    }
     server.stop();
 }

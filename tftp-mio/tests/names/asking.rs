@@ -27,7 +27,15 @@ pub(crate) fn folder(root: &Path, names: Names) -> Folder {
 
 pub(crate) fn wanted<'a>(operation: Operation, client: &str, name: &'a [u8]) -> Wanted<'a> {
     let client = client.parse().expect("an address");
-    Wanted { client, operation, name, mode: Mode::Octet, announced: None, listener: None }
+    Wanted {
+        client,
+        operation,
+        name,
+        mode: Mode::Octet,
+        announced: None,
+        listener: None,
+        file: None,
+    }
 }
 
 /// What a client reads under a name.

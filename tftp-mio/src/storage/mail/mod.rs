@@ -51,6 +51,7 @@ impl Mail {
     }
 
     fn deliver(&self, wanted: &Wanted<'_>) -> Result<Letter, Denied> {
+        wanted.means(wanted.name);
         let recipient = Recipient::parse(wanted.name).ok_or_else(|| {
             wanted.note(format_args!("the name is no plain user name"));
             NO_PLAIN_USER

@@ -145,6 +145,7 @@ mod tests {
             mode,
             announced: None,
             listener: None,
+            file: None,
         };
         let read = wanted(Operation::Read, Mode::Octet, "192.0.2.1");
         let write = wanted(Operation::Write, Mode::Netascii, "2001:db8::1");

@@ -24,8 +24,15 @@ fn mapped_for(
 ) -> Result<String, Denied> {
     let rules = read(rules.as_bytes(), false).expect("rules");
     let client: IpAddr = client.parse().expect("an address");
-    let wanted =
-        Wanted { client, operation, name, mode: Mode::Octet, announced: None, listener: None };
+    let wanted = Wanted {
+        client,
+        operation,
+        name,
+        mode: Mode::Octet,
+        announced: None,
+        listener: None,
+        file: None,
+    };
     let mut names = Map { rules, style: Style::Raw }.apply(&wanted)?;
     assert_eq!(names.len(), 1);
     Ok(String::from_utf8(names.remove(0)).expect("text"))
