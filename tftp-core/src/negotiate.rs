@@ -190,5 +190,15 @@ pub(crate) fn accept(asked: &Options, oack: OptionAck<'_>) -> Result<Options, Mi
         }
         .ok_or(Misconduct::UnacceptableValue)?;
     }
+    // Garbage does no harm, but an option that is cut off counts for the server: with a smaller
+    // block size than we believe, its first block would be taken for the last.
+    let garbage = oack.garbage();
+    let name = garbage.split(|&byte| byte == 0).next().unwrap_or_default();
+    let is_cut_off = OptionKind::from_name(name)
+        .is_some_and(|kind| asked.contains(kind) && !agreed.contains(kind));
+    let is_nothing_else = agreed.is_empty() && garbage.iter().any(|&byte| byte != 0);
+    if is_cut_off || is_nothing_else {
+        return Err(Misconduct::UnacceptableValue);
+    }
     Ok(agreed)
 }

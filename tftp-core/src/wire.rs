@@ -173,6 +173,12 @@ impl<'a> OptionAck<'a> {
             Some((name, value))
         })
     }
+
+    /// What is behind the last of them, from the first byte that is not well-formed.
+    pub(crate) fn garbage(&self) -> &'a [u8] {
+        let read = self.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        self.pairs.get(read..).unwrap_or_default()
+    }
 }
 
 /// Writes an OACK with these options. `None` where `out` is too short.

@@ -104,6 +104,23 @@ fn f48_garbage_behind_a_well_formed_oack_is_tolerated() {
     }
 }
 
+/// Read as if it were not there, it would leave both sides with different block sizes.
+#[test]
+fn an_option_that_is_cut_off_is_no_garbage() {
+    for cut_off in [
+        &b"blksize\x00256"[..],
+        b"blksize\0",
+        b"blksize",
+        b"blks",
+        b"windowsize\x004\0BlkSize\x0025",
+    ] {
+        let mut session = read(asking(1024, 16));
+        let packet = [b"\0\x06", cut_off].concat();
+        session.sends(0, &[REQUEST]).gets(10, packet);
+        session.sends(10, &[error(8, Misconduct::UnacceptableValue.text())]);
+    }
+}
+
 #[test]
 fn names_in_an_oack_are_case_insensitive() {
     let mut session = read(blksize(1024));

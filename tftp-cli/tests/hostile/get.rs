@@ -36,6 +36,9 @@ cases! {
     a_file_size_beyond_all_numbers, OPTIONS, Fails(1, "broke the protocol"),
         |server| oack_is_refused(server, b"tsize\x0099999999999999999999\0");
 
+    an_oack_cut_short, OPTIONS, Fails(1, "broke the protocol"),
+        |server| oack_is_refused(server, b"blksize\x0051");
+
     // OACKs that real servers send and that do no harm.
     garbage_behind_the_options, OPTIONS, Whole("blksize=512,"),
         |server| serve_after_oack(server, b"blksize\x00512\0\xff\xfe");
@@ -58,6 +61,14 @@ cases! {
         peer.send_data(1, &file()[..512]);
         peer.expect_ack(1);
         peer.send(b"\0\x06blksize\x00512\0");
+        peer.send_data(2, &file()[512..]);
+        peer.expect_ack(2);
+    };
+    an_oack_behind_the_first_block, OPTIONS, Whole("no options"), |server| {
+        let mut peer = server.accept_any().1;
+        peer.send_data(1, &file()[..512]);
+        peer.expect_ack(1);
+        peer.send(b"\0\x06blksize\x00256\0");
         peer.send_data(2, &file()[512..]);
         peer.expect_ack(2);
     };
@@ -117,6 +128,18 @@ cases! {
         peer.serve(&file());
     };
 
+    two_servers_answer, PLAIN, Whole(""), |server| {
+        // As where the request was doubled on its way.
+        let mut peer = server.accept_any().1;
+        let mut second = stranger("127.0.0.1", &peer);
+        peer.send_data(1, &file()[..512]);
+        peer.expect_ack(1);
+        second.send_data(1, &file()[..512]);
+        assert_eq!(second.receive(), b"\0\x05\0\x05unknown transfer ID\0");
+        peer.send_data(2, &file()[512..]);
+        peer.expect_ack(2);
+    };
+
     // Silence. What is asked again and again is in another test, for it takes its time.
     silence_after_the_oack, &["-b", "512", "-r", "0"], Fails(3, "fell silent"), |server| {
         let mut peer = server.accept_any().1;
@@ -130,6 +153,15 @@ cases! {
         peer.expect_ack(1);
         peer.expect_error();
     };
+    silence_in_the_middle_of_a_window, &["-b", "8", "-w", "4", "-r", "0"], Fails(3, "fell silent"),
+        |server| {
+            let mut peer = server.accept_any().1;
+            peer.send(b"\0\x06blksize\x008\0windowsize\x004\0");
+            peer.expect_ack(0);
+            peer.send_data(1, &file()[..8]);
+            peer.send_data(2, &file()[8..16]);
+            peer.expect_error();
+        };
     the_same_block_for_ever, HASTY, Fails(3, "fell silent"), |server| {
         let mut peer = server.accept_any().1;
         // Whatever it answers: it has to give up while it still hears.

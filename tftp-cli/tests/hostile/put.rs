@@ -3,7 +3,7 @@
 use crate::{
     End::{Fails, Whole},
     HASTY, OPTIONS, PLAIN, cases,
-    common::{Peer, stranger},
+    common::{Listener, Peer, stranger},
     file,
 };
 
@@ -13,11 +13,12 @@ cases! {
         let mut peer = server.accept_any().1;
         take(&mut peer);
     };
-    a_block_size_larger_than_asked, OPTIONS, Fails(1, "broke the protocol"), |server| {
-        let mut peer = server.accept_any().1;
-        peer.send(b"\0\x06blksize\x001024\0");
-        assert!(peer.receive().starts_with(b"\0\x05\0\x08"));
-    };
+    a_block_size_larger_than_asked, OPTIONS, Fails(1, "broke the protocol"),
+        |server| oack_is_refused(server, b"blksize\x001024\0");
+    a_window_larger_than_asked, OPTIONS, Fails(1, "broke the protocol"),
+        |server| oack_is_refused(server, b"windowsize\x005\0");
+    an_option_that_nobody_asked_for, OPTIONS, Fails(1, "broke the protocol"),
+        |server| oack_is_refused(server, b"multicast\x00224.0.0.1,1,1\0");
     the_oack_again_and_again, OPTIONS, Whole("blksize=512,"), |server| {
         let mut peer = server.accept_any().1;
         peer.send(b"\0\x06blksize\x00512\0");
@@ -89,11 +90,59 @@ cases! {
         peer.expect_data(2, &file()[512..]);
         peer.send_ack(2);
     };
+    a_stranger_sends_an_error, PLAIN, Whole(""), |server| {
+        let mut peer = server.accept_any().1;
+        peer.send_ack(0);
+        peer.expect_data(1, &file()[..512]);
+        stranger("127.0.0.1", &peer).send_error(3, b"stop");
+        peer.send_ack(1);
+        peer.expect_data(2, &file()[512..]);
+        peer.send_ack(2);
+    };
+    packets_cut_short, PLAIN, Whole(""), |server| {
+        let mut peer = server.accept_any().1;
+        peer.send_ack(0);
+        peer.expect_data(1, &file()[..512]);
+        for packet in [&b""[..], b"\0", b"\0\x04", b"\0\x04\0", b"\0\x05\0", b"\0\x06a"] {
+            peer.send(packet);
+        }
+        peer.send_ack(1);
+        peer.expect_data(2, &file()[512..]);
+        peer.send_ack(2);
+    };
+    acks_of_earlier_blocks, OPTIONS, Whole(", 0 packets sent again"), |server| {
+        // Reordered behind the one that counts.
+        let mut peer = server.accept_any().1;
+        peer.send(b"\0\x06blksize\x00512\0");
+        peer.expect_data(1, &file()[..512]);
+        peer.send_ack(1);
+        peer.expect_data(2, &file()[512..]);
+        peer.send_ack(0);
+        peer.send_ack(2);
+    };
+    an_error_without_its_nul, PLAIN, Fails(1, "(code 2): \"no uploads\";"),
+        |server| server.accept_any().1.send(b"\0\x05\0\x02no uploads");
+    an_error_that_steers_the_terminal, PLAIN, Fails(1, r#""\x1b[2J\x1b]0;owned\x07""#),
+        |server| server.accept_any().1.send_error(2, b"\x1b[2J\x1b]0;owned\x07");
+    everything_is_sent_and_then_refused, PLAIN, Fails(1, "(code 3): \"quota\""), |server| {
+        let mut peer = server.accept_any().1;
+        peer.send_ack(0);
+        peer.expect_data(1, &file()[..512]);
+        peer.send_ack(1);
+        peer.expect_data(2, &file()[512..]);
+        peer.send_error(3, b"quota");
+    };
     the_disk_is_full_half_way, PLAIN, Fails(1, "(code 3): \"no space\""), |server| {
         let mut peer = server.accept_any().1;
         peer.send_ack(0);
         peer.expect_data(1, &file()[..512]);
         peer.send_error(3, b"no space");
+    };
+    silence_after_the_oack, &["-b", "512", "-r", "0"], Fails(3, "fell silent"), |server| {
+        let mut peer = server.accept_any().1;
+        peer.send(b"\0\x06blksize\x00512\0");
+        peer.expect_data(1, &file()[..512]);
+        peer.expect_error();
     };
     silence_after_the_first_ack, HASTY, Fails(3, "fell silent"), |server| {
         let mut peer = server.accept_any().1;
@@ -114,6 +163,12 @@ cases! {
         peer.send_ack(1);
         peer.expect_data(2, &file()[512..]);
     };
+}
+
+fn oack_is_refused(server: &mut Listener, options: &[u8]) {
+    let mut peer = server.accept_any().1;
+    peer.send(&[b"\0\x06", options].concat());
+    assert!(peer.receive().starts_with(b"\0\x05\0\x08"));
 }
 
 /// Takes the file as a server of RFC 1350 does.
