@@ -33,6 +33,18 @@ fn a_file_is_fetched_under_its_own_name() {
 }
 
 #[test]
+fn a_name_with_colons_is_fetched_from_the_connected_server() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        listener.accept(b"\0\x01flash:config\0octet\0").serve(b"x");
+        listener.accept(b"\0\x01./a:b\0octet\0").serve(b"x");
+    });
+    let input = b"get :flash:config\nget ./a:b\n";
+    server.run(folder.path(), &["--no-options"], input).ends_with(0);
+    assert_eq!(entries(folder.path()), ["a:b", "flash:config"]);
+}
+
+#[test]
 fn a_file_goes_into_a_folder_under_its_own_name() {
     let folder = tempdir().unwrap();
     fs::create_dir(folder.path().join("sub")).unwrap();

@@ -140,6 +140,22 @@ fn a_colon_that_was_no_host_is_explained() {
     assert!(run.stderr.contains(":flash.invalid:x"), "{}", run.stderr);
 }
 
+/// Nobody may listen there; what counts is where the request goes.
+#[test]
+fn a_host_before_a_colon_is_asked_at_port_69() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("f"), "x").unwrap();
+    for (command, request) in [
+        ("get 127.0.0.1:a:b", r#" > 127.0.0.1:69 RRQ "a:b" "#),
+        ("get [::1]:a", r#" > [::1]:69 RRQ "a" "#),
+        ("put f 127.0.0.1:", r#" > 127.0.0.1:69 WRQ "f" "#),
+    ] {
+        let input = format!("trace on\n{command}\n");
+        let run = tftp(folder.path(), ["--no-options"], input.as_bytes());
+        assert!(run.stderr.contains(request), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn a_host_without_an_address_of_the_family_is_no_answer() {
     let run = run(&["-4", "::1", "-c", "status"]).ends_with(3);

@@ -4,6 +4,11 @@
 //! session with a socket of its own is opened for it, the session gives each datagram to a state
 //! machine of [`tftp_core`], and the machine's plans and chunks are read from and written to the
 //! [storage].
+//!
+//! The values of the protocol, such as block sizes and ERROR codes, are those of [`tftp_core`], which
+//! comes with this crate.
+
+pub use tftp_core;
 
 pub mod client;
 mod clock;

@@ -95,6 +95,14 @@ cases! {
         |server| refuse_options(server, 4);
     options_are_refused_with_error_0, OPTIONS, Whole("fewer options because of an error (code 0): \"no options\""),
         |server| refuse_options(server, 0);
+    options_are_not_answered, &["-b", "512", "-w", "1"],
+        Whole("no options, 0 packets sent again, asked again with fewer options because there was no answer"),
+        |server| {
+            server.accept_any();
+            let (request, mut peer) = server.accept_any();
+            assert_eq!(request, b"\0\x01a\0octet\0");
+            serve(&mut peer);
+        };
     everything_is_refused_with_error_0, OPTIONS, Fails(1, "(code 0): \"no\""), |server| {
         for _ in 0..3 {
             server.accept_any().1.send_error(0, b"no");

@@ -17,10 +17,17 @@
 //! - **Options** are in [`Settings`]. A server that refuses them or does not answer is asked again
 //!   with fewer, then with none; [`Report::asked_again`] tells, and why.
 //! - **Progress** is told to the closure of [`Client::get`] and [`Client::put`].
+//! - **Time**: a call returns when the file is there, or when it will not be. A server that never
+//!   answers is given up after at most half a minute, and one that falls silent after a minute or
+//!   more ([`Settings::retries`]); where the system knows better, sooner.
 //! - **Cancelling** is for any thread that has a [`Canceller`]; the server is told.
 //! - **Packets** are shown to an [`Observer`], if there is one; without one they cost nothing.
-//! - **Failures** are [`TransferError`]s. What is in them of the server's words are its own bytes:
-//!   escape them before you show them.
+//! - **Failures** are [`TransferError`]s, and leave nothing behind: neither a part of a file nor a
+//!   change to one that was there. What is in them of the server's words are its own bytes: escape
+//!   them before you show them.
+//!
+//! A name is looked up by the caller; [`std::net::ToSocketAddrs`] does it. After
+//! [`TransferError::Network`] the next address of the host may do.
 //!
 //! `cargo run -p tftp-mio --example client` shows all of it.
 
@@ -226,7 +233,8 @@ impl Canceller {
     }
 }
 
-/// A TFTP client. Transfers run one after the other.
+/// A TFTP client. Transfers run one after the other, on the thread that calls; clients of several
+/// threads know nothing of each other.
 ///
 /// After a file has been received, a thread in the background repeats its last ACK for a moment if
 /// the server asks for it; dropping the client waits for that, half a second at most. However many
