@@ -8,6 +8,7 @@ use std::{
     os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::Path,
     process::{Command, Stdio},
+    thread::{self, ScopedJoinHandle},
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -59,11 +60,11 @@ fn a_watchdog_is_fed() {
 
 /// Starts a service on a socket of ours, as systemd does: as descriptor 3, in the process that it
 /// is meant for.
-fn activate(manager: &Manager, socket: &UdpSocket, root: &Path) -> Service {
+fn activate(manager: &Manager, socket: &UdpSocket, grace: &str, root: &Path) -> Service {
     let socket: OwnedFd = socket.try_clone().expect("another descriptor").into();
     let mut shell = Command::new("sh");
     let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
-    shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_tftpd"), "--grace", "0"]).arg(root);
+    shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_tftpd"), "--grace", grace]).arg(root);
     manager.start(shell.stdin(Stdio::from(socket)))
 }
 
@@ -72,7 +73,7 @@ fn a_socket_that_the_manager_has_bound_is_served_and_a_restart_loses_no_request(
     let (manager, root) = (Manager::new(), folder());
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let address = socket.local_addr().expect("its address");
-    let first = activate(&manager, &socket, root.path());
+    let first = activate(&manager, &socket, "0", root.path());
     assert_eq!(manager.ready(), address);
     let mut before = peer(address);
     before.ask(rrq("file", &[]));
@@ -82,9 +83,44 @@ fn a_socket_that_the_manager_has_bound_is_served_and_a_restart_loses_no_request(
     // Nobody serves now.
     let mut between = peer(address);
     between.ask(rrq("file", &[("blksize", "1000")]));
-    let second = activate(&manager, &socket, root.path());
+    let second = activate(&manager, &socket, "0", root.path());
     between.expect(oack(&[("blksize", "1000")]));
     second.stop();
+}
+
+/// Clients ask once and never again, whether one server serves, drains, is gone, or another begins.
+#[test]
+fn restarts_under_load_lose_no_request() {
+    let (manager, root) = (Manager::new(), folder());
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = socket.local_addr().expect("its address");
+    let start = || {
+        let service = activate(&manager, &socket, "60", root.path());
+        manager.ready();
+        service
+    };
+    let read = || {
+        for _ in 0..100 {
+            let mut peer = peer(address);
+            peer.ask(rrq("file", &[("timeout", "60")]));
+            peer.expect_next(oack(&[("timeout", "60")]));
+            peer.send(ack(0));
+            assert_eq!(peer.read_blocks(1, 512, 1), content(1000));
+        }
+    };
+    let (service, restarts) = thread::scope(|scope| {
+        let mut service = start();
+        let readers = [(); 4].map(|()| scope.spawn(read));
+        let mut restarts = 0;
+        while !readers.iter().all(ScopedJoinHandle::is_finished) {
+            service.stop();
+            service = start();
+            restarts += 1;
+        }
+        (service, restarts)
+    });
+    assert!(restarts > 1, "only {restarts} restarts beside 400 transfers");
+    service.stop();
 }
 
 #[test]
