@@ -56,7 +56,12 @@ fn v4(address: SocketAddr) -> SocketAddrV4 {
 }
 
 fn server(address: &str) -> Server {
-    let server = Server::with(["--listen", address, "--write", "create", "-v"]);
+    server_with(address, &[])
+}
+
+fn server_with(address: &str, options: &[&str]) -> Server {
+    let usual = ["--listen", address, "--write", "create", "-v"];
+    let server = Server::with([&usual[..], options].concat());
     fs::write(server.root().join("file"), content(1100)).expect("a file to serve");
     server
 }
@@ -77,8 +82,13 @@ fn serves_and_rests(server: &Server, address: SocketAddr) {
 #[test]
 #[ignore = "forges datagrams, which takes root; .ci/run runs it"]
 fn port_0_and_our_own_addresses_are_never_answered() {
-    for listen in ["127.71.0.1:0", "0.0.0.0:0"] {
-        let server = server(listen);
+    for (listen, options) in [
+        ("127.71.0.1:0", &[][..]),
+        ("0.0.0.0:0", &[]),
+        ("127.71.0.1:0", &["--single-port"]),
+        ("0.0.0.0:0", &["--single-port"]),
+    ] {
+        let server = server_with(listen, options);
         let port = server.port();
         let asked = SocketAddrV4::new(Ipv4Addr::new(127, 71, 0, 1), port);
         let own = [
