@@ -13,9 +13,18 @@ const SMALL: usize = 64;
 
 /// A server with a file `file` of three blocks.
 fn server() -> Server {
-    let server = Server::start();
+    server_with(&[])
+}
+
+fn server_with(options: &[&str]) -> Server {
+    let server = Server::with([&["--write", "create"], options].concat());
     fs::write(server.root().join("file"), content(1100)).expect("a file to serve");
     server
+}
+
+/// One with ports for its transfers, and one that has a single port.
+fn both() -> [Server; 2] {
+    [server(), server_with(&["--single-port"])]
 }
 
 /// What a datagram draws.
@@ -72,7 +81,6 @@ fn draws(server: &Server, datagram: &[u8], expected: Draws) {
 
 #[test]
 fn datagrams_on_the_listening_port() {
-    let server = server();
     let long = |byte: u8, len: usize| vec![byte; len];
     let table: Vec<(Vec<u8>, Draws)> = vec![
         // Too short to say anything.
@@ -168,10 +176,12 @@ fn datagrams_on_the_listening_port() {
         ([b"\0\x01file\0octet\0x\0", &long(b'9', 60_000)[..], b"\0"].concat(), Data),
     ];
     assert!(table.len() > 80);
-    for (datagram, expected) in &table {
-        draws(&server, datagram, *expected);
+    for server in both() {
+        for (datagram, expected) in &table {
+            draws(&server, datagram, *expected);
+        }
+        server.stop();
     }
-    server.stop();
 }
 
 #[test]
@@ -354,7 +364,6 @@ fn strangers_on_a_transfers_port_are_told_so_once_at_most() {
 /// What ends a transfer ends it at once: nothing more is sent, and nothing is left.
 #[test]
 fn an_error_ends_a_transfer_in_any_state_and_whatever_it_looks_like() {
-    let server = server();
     let errors: [&[u8]; 6] = [
         b"\0\x05\0\0\0",
         b"\0\x05\0\x08User aborted the transfer\0",
@@ -363,9 +372,11 @@ fn an_error_ends_a_transfer_in_any_state_and_whatever_it_looks_like() {
         b"\0\x05\xFF\xFF\x1B[2J\0",
         b"\0\x05\0\x01%s%n\0trailing\0",
     ];
-    for ends in errors {
-        for blocks in 0..3 {
-            for upload in [false, true] {
+    let states =
+        (0..3).flat_map(|blocks| [(blocks, false), (blocks, true)]).collect::<Vec<(u16, bool)>>();
+    for server in both() {
+        for ends in errors {
+            for &(blocks, upload) in &states {
                 let mut peer = Peer::of(&server);
                 let request = if upload { wrq("new", &[]) } else { rrq("file", &[]) };
                 peer.ask(request);
@@ -379,31 +390,32 @@ fn an_error_ends_a_transfer_in_any_state_and_whatever_it_looks_like() {
                 peer.expect_nothing();
             }
         }
+        let log = server.stop();
+        let ended = log.matches("outcome=\"aborted by client\"").count();
+        assert_eq!(ended, errors.len() * states.len(), "{log}");
+        assert!(!log.contains('\x1B'), "{log}");
     }
-    let log = server.stop();
-    let ended = log.matches("outcome=\"aborted by client\"").count();
-    assert_eq!(ended, errors.len() * 6, "{log}");
-    assert!(!log.contains('\x1B'), "{log}");
 }
 
 /// DATA that is longer than was agreed is refused, never cut (F40).
 #[test]
 fn overlong_data_ends_an_upload_with_error_4_and_leaves_nothing() {
-    let server = server();
-    for (options, agreed) in
-        [(&[][..], 512), (&[("blksize", "8")], 8), (&[("blksize", "1024")], 1024)]
-    {
-        for len in [agreed + 1, 2 * agreed, 65_000] {
-            let mut peer = Peer::of(&server);
-            peer.ask(wrq("new", options));
-            peer.receive();
-            peer.send(data(1, vec![7; agreed]));
-            peer.expect_ack(1);
-            peer.send(data(2, vec![7; len]));
-            peer.expect_error(4);
-            peer.expect_nothing();
-            assert!(!server.root().join("new").exists());
+    for server in both() {
+        for (options, agreed) in
+            [(&[][..], 512), (&[("blksize", "8")], 8), (&[("blksize", "1024")], 1024)]
+        {
+            for len in [agreed + 1, 2 * agreed, 65_000] {
+                let mut peer = Peer::of(&server);
+                peer.ask(wrq("new", options));
+                peer.receive();
+                peer.send(data(1, vec![7; agreed]));
+                peer.expect_ack(1);
+                peer.send(data(2, vec![7; len]));
+                peer.expect_error(4);
+                peer.expect_nothing();
+                assert!(!server.root().join("new").exists());
+            }
         }
+        server.stop();
     }
-    server.stop();
 }
