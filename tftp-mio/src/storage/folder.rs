@@ -13,7 +13,8 @@ use tftp_core::ErrorCode;
 
 use super::{
     Denied, Fetch, Names, Place, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
-    draft::is_temporary, lookup::Lookup, name, open_files::OpenFiles, trouble, upload::Upload,
+    draft::is_temporary, lookup::Lookup, name, open_files::OpenFiles, real_path::real_path,
+    trouble, upload::Upload,
 };
 
 /// A folder that is served.
@@ -91,7 +92,7 @@ impl Folder {
     fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
         match self.root().symlink_metadata(&path) {
             Ok(found) if found.is_symlink() => {
-                self.root().canonicalize(&path).map_err(|error| denied(&error))
+                real_path(self.root(), &path).map_err(|error| denied(&error))
             }
             _ => Ok(path),
         }

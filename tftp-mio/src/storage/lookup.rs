@@ -8,7 +8,7 @@ use std::{
 
 use cap_std::fs::Dir;
 
-use super::{ClientFolders, Wanted, draft::is_temporary};
+use super::{ClientFolders, Wanted, draft::is_temporary, real_path::real_path};
 
 /// How a folder finds files, beyond their plain names. Plain data; [`Default`] is nothing of it.
 #[derive(Clone, Debug, Default)]
@@ -60,8 +60,9 @@ impl<'a> Lookup<'a> {
     pub(super) fn is_anothers(&self, path: &Path) -> bool {
         let Some(folders) = &self.names.client_folders else { return false };
         // What does not exist is found to be missing by whoever opens it.
-        let Some(real) = self.real(path) else { return false };
-        let within = |folder: &Path| self.real(folder).is_some_and(|folder| leads(&folder, &real));
+        let Ok(real) = real_path(self.root, path) else { return false };
+        let within =
+            |folder: &Path| real_path(self.root, folder).is_ok_and(|folder| leads(&folder, &real));
         let belongs_to_somebody = match folders.common_parent() {
             Some(parent) => within(parent),
             None => folders.is_like(&real),
@@ -71,15 +72,6 @@ impl<'a> Lookup<'a> {
             self.wanted.note(format_args!("{} belongs to other clients", real.display()));
         }
         anothers
-    }
-
-    /// A path without links and steps upwards; its last component need not exist.
-    fn real(&self, path: &Path) -> Option<PathBuf> {
-        self.root.canonicalize(path).ok().or_else(|| {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let parent = parent.map_or(Ok(PathBuf::new()), |parent| self.root.canonicalize(parent));
-            Some(parent.ok()?.join(path.file_name()?))
-        })
     }
 
     /// The path as it is spelled in the folder `base`, which each component is on its own: as it

@@ -14,6 +14,7 @@ mod name;
 pub(crate) mod netascii;
 mod open_files;
 mod place;
+mod real_path;
 mod room;
 mod sweep;
 mod upload;

@@ -24,6 +24,10 @@ struct Tree {
 
 impl Tree {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(options: &[&str]) -> Self {
         let around = TempDir::new().expect("a folder");
         let outside = around.path().to_owned();
         let root = outside.join("root");
@@ -37,7 +41,7 @@ impl Tree {
         ] {
             fs::write(outside.join(name), content).expect("a file");
         }
-        let mut command = command(["--write", "overwrite"]);
+        let mut command = command(["--write", "overwrite"].iter().chain(options));
         command.arg(&root);
         Self { server: Server::run(around, command), around: outside }
     }
@@ -182,6 +186,31 @@ fn what_is_no_regular_file_is_refused_at_once() {
     // A server that waits at the pipe would not answer any more.
     tree.serves("file", "content");
     tree.server.stop();
+}
+
+/// Whoever waited at the pipe would answer nobody any more.
+#[test]
+fn no_pipe_is_opened_to_find_out_where_a_name_leads() {
+    for options in [&[][..], &["--client-root", "dir/{ip}"], &["--ignore-case"]] {
+        let tree = Tree::with(&[&["--workers", "1"], options].concat());
+        let root = tree.root();
+        let made = Command::new("mkfifo").arg(root.join("fifo")).status().expect("mkfifo runs");
+        assert!(made.success());
+        fs::create_dir(root.join("dir/127.0.0.1")).expect("our own folder");
+        symlink("fifo", root.join("link")).expect("a link");
+        symlink("../../fifo", root.join("dir/127.0.0.1/own")).expect("a link");
+        for name in ["fifo", "link", "dir/127.0.0.1/own"] {
+            let mut peer = Peer::of(&tree.server);
+            peer.ask(rrq(name, &[]));
+            peer.expect_error(2);
+        }
+        let mut peer = Peer::of(&tree.server);
+        let to_write = if options.contains(&"--client-root") { "own" } else { "link" };
+        peer.ask(wrq(to_write, &[]));
+        peer.expect_error(2);
+        tree.serves("file", "content");
+        tree.server.stop();
+    }
 }
 
 #[test]
