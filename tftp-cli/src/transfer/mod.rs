@@ -9,7 +9,7 @@ mod summary;
 use std::net::SocketAddr;
 
 use tftp_core::Mode;
-use tftp_mio::client::{Client, Progress, Report, Settings, TransferError};
+use tftp_mio::client::{Client, Progress, Report, Settings};
 
 use crate::{
     fault::Fault,
@@ -109,12 +109,9 @@ impl Session {
         let canceller = self.client.canceller();
         let cancel = move || canceller.cancel();
         let client = &mut self.client;
-        let result = self.interrupts.during(cancel, |watch| {
-            if watch.interrupted() {
-                return Err(Fault::transfer(&doing, story.mode, TransferError::Cancelled));
-            }
-            run(client, server, &mut |progress| bar.update(progress))
-        });
+        let result = self
+            .interrupts
+            .during(cancel, || run(client, server, &mut |progress| bar.update(progress)));
         drop(bar);
         drop(showing);
         result

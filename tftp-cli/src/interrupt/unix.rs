@@ -1,0 +1,47 @@
+//! How signals arrive on Unix: on a thread of their own.
+
+use std::{fs, io, process, sync::Arc, thread};
+
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use super::{Door, End, Signal};
+
+/// Starts the thread that hands signals to `door`.
+pub(super) fn deliver(door: &Arc<Door>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    if !ignores_hang_up() {
+        signals.add_signal(SIGHUP)?;
+    }
+    // The prompt reads keys as they are typed; whoever leaves from there undoes that.
+    let terminal = tcgetattr(io::stdin()).ok();
+    let door = Arc::clone(door);
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for number in &mut signals {
+            let signal = match number {
+                SIGTERM => Signal::End(End::Terminate),
+                SIGHUP => Signal::End(End::HangUp),
+                _ => Signal::Interrupt,
+            };
+            if let Some(status) = door.handle_signal(signal) {
+                if let Some(terminal) = &terminal {
+                    let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+                }
+                process::exit(status as i32);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Whether the program was started to outlive its terminal, as `nohup` does. Told by Linux;
+/// elsewhere SIGHUP is always answered.
+fn ignores_hang_up() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
+}
