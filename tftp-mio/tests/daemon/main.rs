@@ -27,6 +27,7 @@ mod negotiation;
 mod netascii;
 #[path = "../support/network.rs"]
 mod network;
+mod own_files;
 mod peer;
 mod ports;
 mod preload;

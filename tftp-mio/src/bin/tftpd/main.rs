@@ -11,6 +11,7 @@ mod generated;
 mod log;
 mod metrics;
 mod options;
+mod own_file;
 #[cfg(unix)]
 mod pid_file;
 mod prepared;

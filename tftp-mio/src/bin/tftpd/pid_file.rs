@@ -8,6 +8,8 @@ use std::{
     process,
 };
 
+use crate::own_file;
+
 /// A file with our process id, locked as long as we live: what another process left behind without
 /// a lock is stale, and not in the way.
 pub(crate) struct PidFile {
@@ -34,8 +36,7 @@ impl PidFile {
     pub(crate) fn create(path: &Path) -> Result<Self, NoPidFile> {
         let path = std::path::absolute(path)?;
         loop {
-            let mut file =
-                File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+            let (mut file, _) = own_file::open(&path, File::options().read(true).write(true))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -46,7 +47,7 @@ impl PidFile {
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
             // Its holder may have removed it between our opening and our lock.
-            if fs::metadata(&path).is_ok_and(|found| same(&found, &file)) {
+            if fs::symlink_metadata(&path).is_ok_and(|found| same(&found, &file)) {
                 file.set_len(0)?;
                 writeln!(file, "{}", process::id())?;
                 return Ok(Self { path, file });
@@ -62,7 +63,7 @@ fn same(found: &fs::Metadata, file: &File) -> bool {
 impl Drop for PidFile {
     fn drop(&mut self) {
         // Whoever removed ours may have started another server, whose file it is now.
-        if fs::metadata(&self.path).is_ok_and(|found| !same(&found, &self.file)) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| !same(&found, &self.file)) {
             return;
         }
         // Without privileges its folder may be closed to us, but the file is open.

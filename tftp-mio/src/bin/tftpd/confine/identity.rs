@@ -5,10 +5,7 @@ use std::{
     fmt,
     fs::File,
     io,
-    os::{
-        fd::OwnedFd,
-        unix::fs::{MetadataExt as _, fchown},
-    },
+    os::{fd::OwnedFd, unix::fs::fchown},
     path::{Path, PathBuf},
 };
 
@@ -92,15 +89,9 @@ impl Identity {
         })
     }
 
-    /// Makes a file that is root's this user's, to be opened anew later.
+    /// Makes a file this user's, to be opened anew later.
     pub(super) fn give(&self, file: &File) -> io::Result<()> {
-        let found = file.metadata()?;
-        match self.user {
-            Some(user) if found.is_file() && found.uid() == 0 => {
-                fchown(file, Some(user.as_raw()), None)
-            }
-            Some(_) | None => Ok(()),
-        }
+        self.user.map_or(Ok(()), |user| fchown(file, Some(user.as_raw()), None))
     }
 
     fn switch(&self) -> nix::Result<()> {

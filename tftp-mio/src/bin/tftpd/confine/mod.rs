@@ -123,7 +123,7 @@ impl Confinement {
         Ok(Self { identity, sandbox })
     }
 
-    /// Makes a file that was opened with the rights of root, and will be opened again without them,
+    /// Makes a file that we have just made, and that will be opened again without the rights of root,
     /// the new user's.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use tracing_subscriber::{
 use crate::{
     confine::Confinement,
     options::{Form, Log as Options},
+    own_file,
 };
 use fields::Fields;
 
@@ -24,6 +25,8 @@ use fields::Fields;
 pub(crate) struct Log {
     level: reload::Handle<LevelFilter, Registry>,
     output: Arc<Output>,
+    /// The log file was made by us.
+    is_new: bool,
 }
 
 impl Log {
@@ -32,7 +35,8 @@ impl Log {
     /// # Errors
     /// When the log file cannot be opened.
     pub(crate) fn start(options: &Options) -> Result<Self, NoLog> {
-        let output = Arc::new(Output::open(options.file.clone())?);
+        let output = Arc::new(Output { path: options.file.clone(), file: RwLock::default() });
+        let is_new = output.reopen()?;
         let (level, handle) = reload::Layer::new(options.level());
         let subscriber = tracing_subscriber::registry().with(level);
         let colour = output.path.is_none()
@@ -54,12 +58,14 @@ impl Log {
                 .boxed(),
         };
         subscriber.with(layer).init();
-        Ok(Self { level: handle, output })
+        Ok(Self { level: handle, output, is_new })
     }
 
-    /// Has the log file, if there is one, belong to whom the process becomes, who opens it anew.
+    /// Has a log file that we have made belong to whom the process becomes, who opens it anew. One
+    /// that was there already is its owner's.
     pub(crate) fn give_to(&self, confinement: &Confinement) {
-        if let Some(file) = &*self.output.file.read().unwrap_or_else(PoisonError::into_inner)
+        if self.is_new
+            && let Some(file) = &*self.output.file.read().unwrap_or_else(PoisonError::into_inner)
             && let Err(error) = confinement.give(file)
         {
             tracing::warn!(%error, "the log file stays root's: SIGHUP may not open it anew");
@@ -94,19 +100,13 @@ struct Output {
 }
 
 impl Output {
-    fn open(path: Option<PathBuf>) -> Result<Self, NoLog> {
-        let output = Self { path, file: RwLock::default() };
-        output.reopen()?;
-        Ok(output)
-    }
-
-    fn reopen(&self) -> Result<(), NoLog> {
-        if let Some(path) = &self.path {
-            let file = File::options().append(true).create(true).open(path);
-            let file = file.map_err(|error| NoLog { path: path.clone(), error })?;
-            *self.file.write().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        }
-        Ok(())
+    /// Returns whether the file was created.
+    fn reopen(&self) -> Result<bool, NoLog> {
+        let Some(path) = &self.path else { return Ok(false) };
+        let (file, is_new) = own_file::open(path, File::options().append(true))
+            .map_err(|error| NoLog { path: path.clone(), error })?;
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(is_new)
     }
 }
 
