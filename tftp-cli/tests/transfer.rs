@@ -364,6 +364,36 @@ fn transfers_of_one_script_run_one_after_the_other() {
     assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"b\n");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_above_the_limit_of_the_process_is_local_trouble() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept(b"\0\x01a\0octet\0");
+        // The limit is counted in units of half a KiB, or of a whole one.
+        for block in 1.. {
+            assert!(block < 9);
+            peer.send_data(block, &[0; 512]);
+            let answer = peer.receive();
+            if answer.starts_with(b"\0\x05") {
+                assert_eq!(answer, b"\0\x05\0\x03the file is larger than is taken here\0");
+                break;
+            }
+        }
+    });
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -f 1; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tftp")]);
+    limited.args(["127.0.0.1", &server.port, "--no-options", "-c", "get a"]);
+    let streams = limited.current_dir(folder.path()).stdout(std::process::Stdio::piped());
+    let run = Run::of(streams.stderr(std::process::Stdio::piped()).spawn().unwrap()).ends_with(4);
+    server.finish();
+    assert_eq!(
+        run.stderr,
+        "tftp: get a: File too large; the limit is that of the disk, or `ulimit -f`\n"
+    );
+    assert!(entries(folder.path()).is_empty());
+}
+
 #[test]
 fn a_local_folder_that_is_not_there_is_named_and_nothing_is_sent() {
     let folder = tempdir().unwrap();

@@ -24,7 +24,10 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
             .to_owned(),
         TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
         TransferError::Size { .. } => {
-            format!("{error}; the file may have changed meanwhile, so try again")
+            format!(
+                "{error}; the file may have changed meanwhile, so try again, or take what comes \
+                 with `options off` (--no-options)"
+            )
         }
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "network: nothing listens there; check host and port".to_owned()
@@ -116,6 +119,7 @@ pub(super) fn local(error: &io::Error) -> String {
         io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {
             "; what comes from a pipe or a device is sent with `put - REMOTE` and `<FILE`"
         }
+        io::ErrorKind::FileTooLarge => "; the limit is that of the disk, or `ulimit -f`",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; make room, or choose another disk"
         }
@@ -127,8 +131,8 @@ pub(super) fn local(error: &io::Error) -> String {
 /// What the system says, without the number of the error that Rust adds.
 pub(super) fn of_the_system(error: &io::Error) -> String {
     let said = error.to_string();
-    match (error.raw_os_error(), said.rfind(" (os error ")) {
-        (Some(_), Some(number)) => said[..number].to_owned(),
+    match said.rfind(" (os error ") {
+        Some(number) if said.ends_with(')') => said[..number].to_owned(),
         _ => said,
     }
 }

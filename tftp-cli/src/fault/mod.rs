@@ -219,6 +219,17 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn the_systems_numbers_are_left_out_also_where_they_are_quoted() {
+        let error = io::Error::from(rustix::io::Errno::ACCESS);
+        let quoted = io::Error::new(error.kind(), format!("cannot create: {error}"));
+        for error in [error, quoted] {
+            let shown = Fault::local("get a", error).to_string();
+            assert!(shown.contains("Permission denied; check"), "{shown}");
+        }
+    }
+
     #[test]
     fn without_a_socket_it_says_where_to_get_one() {
         let shown = |cause| Fault::transfer("get x", Mode::Octet, TransferError::Socket(cause));

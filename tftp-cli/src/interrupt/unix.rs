@@ -2,7 +2,10 @@
 
 use std::{fs, io, process, sync::Arc, thread};
 
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::{
+    process::Signal as System,
+    termios::{OptionalActions, tcgetattr, tcsetattr},
+};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -10,9 +13,12 @@ use signal_hook::{
 
 use super::{Door, End, Signal};
 
+/// A file would grow above the limit of the process (`ulimit -f`).
+const SIGXFSZ: i32 = System::XFSZ.as_raw();
+
 /// Starts the thread that hands signals to `door`.
 pub(super) fn deliver(door: &Arc<Door>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGXFSZ])?;
     if !ignores_hang_up() {
         signals.add_signal(SIGHUP)?;
     }
@@ -24,6 +30,8 @@ pub(super) fn deliver(door: &Arc<Door>) -> io::Result<()> {
             let signal = match number {
                 SIGTERM => Signal::End(End::Terminate),
                 SIGHUP => Signal::End(End::HangUp),
+                // Taken only so that it does not end us: the write that is too far fails instead.
+                SIGXFSZ => continue,
                 _ => Signal::Interrupt,
             };
             if let Some(status) = door.handle_signal(signal) {
