@@ -138,6 +138,17 @@ impl Remote {
         Ok(self)
     }
 
+    /// The URL that was meant, if a port was written where a name goes: `HOST:6969/a`.
+    pub(crate) fn as_url_with_port(&self) -> Option<String> {
+        let host = self.host.as_ref().filter(|host| host.port == DEFAULT_PORT)?;
+        let (port, name) = split_at(&self.name, b"/")?;
+        value::port(std::str::from_utf8(port).ok()?).ok()?;
+        let (port, name) = (show::name(port), show::name(name));
+        let host =
+            if host.name.contains(':') { format!("[{}]", host.name) } else { host.name.clone() };
+        Some(format!("tftp://{}:{port}/{name}", show::name(host.as_bytes())))
+    }
+
     /// Whether the name is that of a folder, which takes files under their own names.
     pub(crate) fn is_folder(&self) -> bool {
         matches!(self.name.last(), Some(b'/' | b'\\'))
@@ -216,6 +227,16 @@ mod tests {
                 format!("{}|{}|{name}|{mode}", host.name, host.port)
             }
             None => name.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_port_where_a_name_goes_may_have_been_meant_as_one() {
+        let meant = |word: &str| Remote::parse(word.as_bytes()).unwrap().as_url_with_port();
+        assert_eq!(meant("192.0.2.1:6969/a/b").as_deref(), Some("tftp://192.0.2.1:6969/a/b"));
+        assert_eq!(meant("[::1]:6969/a").as_deref(), Some("tftp://[::1]:6969/a"));
+        for word in ["h:a/b", "h:99999/b", "h:69", "6969/a", "tftp://h:70/6969/a"] {
+            assert_eq!(meant(word), None, "{word}");
         }
     }
 

@@ -157,6 +157,14 @@ fn a_host_before_a_colon_is_asked_at_port_69() {
 }
 
 #[test]
+fn a_port_that_was_taken_for_a_name_is_explained() {
+    let run = run(&["-c", "get", "host.invalid:6969/x"]).ends_with(3);
+    let told =
+        "tftp: what is behind HOST: is a name; with a port it is tftp://host.invalid:6969/x\n";
+    assert!(run.stderr.starts_with(told), "{}", run.stderr);
+}
+
+#[test]
 fn a_host_without_an_address_of_the_family_is_no_answer() {
     let run = run(&["-4", "::1", "-c", "status"]).ends_with(3);
     assert!(run.stderr.contains("try without -4"), "{}", run.stderr);

@@ -78,8 +78,10 @@ fn usage(line: &str) -> Option<String> {
     }
     let mut words = line.split_whitespace();
     let spec = command::find(words.next()?.as_ref()).ok()?;
-    let usage = spec.usage.split("  or  ").next()?;
-    let rest: Vec<_> = usage.split(' ').skip(1 + words.count()).collect();
+    let words: Vec<_> = words.collect();
+    let with_option = words.first() == Some(&"-a");
+    let usage = spec.usage.split("  or  ").find(|usage| usage.contains(" -a ") == with_option)?;
+    let rest: Vec<_> = usage.split(' ').skip(1 + words.len()).collect();
     (!rest.is_empty()).then(|| rest.join(" "))
 }
 
@@ -103,6 +105,8 @@ mod tests {
         assert_eq!(usage("connect ").as_deref(), Some("HOST [PORT]"));
         assert_eq!(usage("connect boot ").as_deref(), Some("[PORT]"));
         assert_eq!(usage("get ").as_deref(), Some("REMOTE [LOCAL]"));
+        assert_eq!(usage("get -a ").as_deref(), Some("REMOTE..."));
+        assert_eq!(usage("put -a ").as_deref(), Some("LOCAL..."));
         assert_eq!(usage("connect boot 69 "), None);
         assert_eq!(usage("connect boot"), None);
         assert_eq!(usage("bogus "), None);

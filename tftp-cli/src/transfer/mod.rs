@@ -12,6 +12,7 @@ use tftp_core::Mode;
 use tftp_mio::client::{Client, Progress, Report, Settings};
 
 use crate::{
+    exit::Status,
     fault::Fault,
     remote::Remote,
     session::{Session, Words},
@@ -137,6 +138,16 @@ impl Session {
             }
             fault => fault,
         })
+    }
+
+    /// Says what may have been meant by the name of a server that could not be reached.
+    fn tell_of_port(remote: &Remote, fault: Fault) -> Fault {
+        if fault.status() == Status::NoAnswer
+            && let Some(url) = remote.as_url_with_port()
+        {
+            show::note(&format!("tftp: what is behind HOST: is a name; with a port it is {url}"));
+        }
+        fault
     }
 
     fn wants_bar(&self) -> bool {
