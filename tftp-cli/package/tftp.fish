@@ -3,7 +3,7 @@ complete -c tftp -s m -l mode -d 'Transfer mode: octet (binary), netascii (ascii
 complete -c tftp -s b -l blksize -d 'Bytes in a block to ask for' -r
 complete -c tftp -s w -l windowsize -d 'Blocks in a window to ask for' -r
 complete -c tftp -s t -l timeout -d 'Retransmission time-out to ask for [default: measured]' -r
-complete -c tftp -s r -l retries -d 'How often to send again before giving up' -r
+complete -c tftp -s r -l retries -d 'How often to send again before a transfer that has begun is given up' -r
 complete -c tftp -s R -l port-range -d 'Local ports to use [default: any]' -r
 complete -c tftp -l pcap -d 'Keep what is sent and received in a capture file' -r -F
 complete -c tftp -l no-options -d 'Ask for no options: plain RFC 1350'

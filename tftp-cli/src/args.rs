@@ -73,7 +73,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "SECS", value_parser = value::timeout)]
     timeout: Option<Timeout>,
 
-    /// How often to send again before giving up
+    /// How often to send again before a transfer that has begun is given up
     #[arg(short, long, value_name = "N", default_value = "6", value_parser = value::retries)]
     retries: u8,
 

@@ -61,7 +61,7 @@ pub(crate) const WINDOWSIZE: Spec = Spec {
     aliases: &[],
     usage: "windowsize [N]",
     summary: "show or set the blocks in a window to ask for",
-    detail: "1 to 65535 (RFC 7440). 1 acknowledges every block, as servers of old do.",
+    detail: "1 to 32767 (RFC 7440). 1 acknowledges every block, as servers of old do.",
     arguments: &[],
     parse: |words| change(words, value::window_size).map(Command::WindowSize),
 };
@@ -87,7 +87,9 @@ pub(crate) const RETRIES: Spec = Spec {
     aliases: &[],
     usage: "retries [N]",
     summary: "show or set how often to send again before giving up",
-    detail: "0 to 255.",
+    detail: "\
+0 to 255. They count once the server has answered; one that never does is given up after 8
+seconds, or after 24 where it was asked with fewer and fewer options.",
     arguments: &[],
     parse: |words| change(words, value::retries).map(Command::Retries),
 };
