@@ -41,6 +41,7 @@ mod service;
 mod single_port;
 mod starting;
 mod stopping;
+mod uncut;
 mod uploads;
 mod workers;
 mod writes;
