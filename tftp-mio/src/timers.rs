@@ -1,7 +1,7 @@
 //! One deadline a session, in an ordered set: no system call to arm one, O(log n) to move one, and
 //! mostly nothing to do.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use tftp_core::Instant;
 
@@ -33,9 +33,9 @@ impl Timers {
         }
     }
 
-    /// How long the loop may sleep; `None` without any deadline.
-    pub(crate) fn sleep(&self, now: Instant) -> Option<Duration> {
-        self.deadlines.first().map(|(at, _)| at.saturating_duration_since(now))
+    /// The earliest deadline; an instant that never comes without any.
+    pub(crate) fn next(&self) -> Instant {
+        self.deadlines.first().map_or(Instant::NEVER, |(at, _)| *at)
     }
 
     /// A session whose deadline may have come. It has nothing armed any more.
@@ -48,6 +48,8 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(millis: u64) -> Instant {
@@ -70,9 +72,9 @@ mod tests {
         let (mut timers, mut armed) = (Timers::default(), Instant::NEVER);
         timers.arm(7, &mut armed, at(30));
         timers.arm(7, &mut armed, at(20));
-        assert_eq!(timers.sleep(at(5)), Some(Duration::from_millis(15)));
+        assert_eq!(timers.next(), at(20));
         timers.disarm(7, &mut armed);
-        assert_eq!((armed, timers.sleep(at(5))), (Instant::NEVER, None));
+        assert_eq!((armed, timers.next()), (Instant::NEVER, Instant::NEVER));
     }
 
     #[test]

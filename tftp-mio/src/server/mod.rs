@@ -14,6 +14,7 @@
 //! ```
 
 mod access;
+mod alarm;
 mod counters;
 mod giving_way;
 mod helpers;
@@ -53,6 +54,7 @@ use crate::{
     storage::Storage,
 };
 pub use access::{Access, Network, NoNetwork};
+use alarm::Alarm;
 pub use counters::{Counters, Outcome, Refused};
 use giving_way::GivingWay;
 use helpers::Helpers;
@@ -151,6 +153,7 @@ pub enum BindError {
 /// A server whose sockets are bound. [`run`](Self::run) it.
 pub struct Server {
     workers: Vec<Worker>,
+    alarm: Arc<Alarm>,
     addresses: Vec<SocketAddr>,
     stopper: Stopper,
     reloader: Reloader,
@@ -223,6 +226,7 @@ impl Server {
         let own = Arc::new(OwnAddresses::new(&addresses));
         let policy = Published::new(config, storage);
         let reloader = Reloader::new(Arc::clone(&policy), Arc::clone(&admission));
+        let alarm = Alarm::new(&wakers);
         let mut workers = Vec::new();
         let each = polls.into_iter().zip(&*wakers).zip(listeners);
         let each = each.zip(&*stopper.rounds).zip(GivingWay::of_workers(&wakers));
@@ -239,6 +243,8 @@ impl Server {
             let reception =
                 Reception::new(Arc::clone(&policy), Arc::clone(&own), workers.is_empty());
             workers.push(Worker {
+                number: workers.len(),
+                alarm: Arc::clone(&alarm),
                 poll,
                 reception,
                 sessions,
@@ -248,7 +254,7 @@ impl Server {
                 busy_poll: config.busy_poll,
             });
         }
-        Ok(Self { workers, addresses, stopper, reloader, counters })
+        Ok(Self { workers, alarm, addresses, stopper, reloader, counters })
     }
 
     /// The addresses that requests are taken on, with the ports that the system chose.
@@ -293,7 +299,7 @@ impl Server {
     /// # Errors
     /// When a poll loop itself fails. A transfer that fails is logged, and the server goes on.
     pub fn run(self) -> io::Result<()> {
-        let Self { workers, stopper, .. } = self;
+        let Self { workers, alarm, stopper, .. } = self;
         let run = |worker: Worker| {
             let result = worker.run();
             if result.is_err() {
@@ -303,6 +309,7 @@ impl Server {
             result
         };
         thread::scope(|scope| {
+            let _minded = alarm.start(scope)?;
             let mut workers = workers.into_iter().enumerate();
             let first = workers.next();
             let others = workers

@@ -1,12 +1,13 @@
 //! The poll loop: waits, and hands what happened to whom it concerns.
 
-use std::{io, iter, time::Duration};
+use std::{io, iter, sync::Arc, time::Duration};
 
 use mio::{Events, Poll, Token};
 use tftp_core::Instant;
 
 use super::{
-    Stopper, listeners::Listeners, pulse::Rounds, reception::Reception, sessions::Sessions,
+    Stopper, alarm::Alarm, listeners::Listeners, pulse::Rounds, reception::Reception,
+    sessions::Sessions,
 };
 use crate::{
     clock::Clock,
@@ -18,6 +19,8 @@ use crate::{
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 pub(crate) struct Worker {
+    pub(crate) number: usize,
+    pub(crate) alarm: Arc<Alarm>,
     pub(crate) poll: Poll,
     pub(crate) reception: Reception,
     pub(crate) sessions: Sessions,
@@ -49,7 +52,7 @@ impl Worker {
     pub(crate) fn run(mut self) -> io::Result<Listeners> {
         self.sessions.listeners.register(self.poll.registry())?;
         let waiting = vec![true; self.sessions.listeners.len()];
-        let (clock, inbox) = (Clock::start(), Inbox::new());
+        let (clock, inbox) = (self.alarm.clock(), Inbox::new());
         Running { worker: self, clock, inbox, waiting, asked_to_stop: 0, stop_at: None }.run()
     }
 }
@@ -57,14 +60,15 @@ impl Worker {
 impl Running {
     fn run(mut self) -> io::Result<Listeners> {
         let mut events = Events::with_capacity(1024);
+        let mut now = self.clock.now();
         loop {
             // What came before the server was asked to stop is still handled.
             let asked_to_stop = self.worker.stopper.requests();
             let news = std::mem::replace(&mut self.asked_to_stop, asked_to_stop) != asked_to_stop;
-            let sleep = if news { Some(Duration::ZERO) } else { self.sleep() };
-            self.wait(&mut events, sleep)?;
+            let sleeps = !news && self.may_sleep(now);
+            self.wait(&mut events, sleeps)?;
             self.worker.rounds.count();
-            let now = self.clock.now();
+            now = self.clock.now();
             let sessions = &mut self.worker.sessions;
             for event in &events {
                 if event.token() == WAKE {
@@ -87,38 +91,42 @@ impl Running {
                     self.waiting[index] = self.receive(now, index);
                 }
             }
-            self.worker.sessions.handle_timeouts(now);
+            self.worker.sessions.handle_timeouts(now, &mut self.inbox);
             if self.stop(now) {
                 return Ok(self.worker.sessions.listeners);
             }
         }
     }
 
-    /// Waits for events, up to `sleep` long.
-    fn wait(&mut self, events: &mut Events, sleep: Option<Duration>) -> io::Result<()> {
+    /// Waits for events, or takes those that are there.
+    fn wait(&mut self, events: &mut Events, sleeps: bool) -> io::Result<()> {
         let Worker { poll, sessions, busy_poll, .. } = &mut self.worker;
-        let busy = if sessions.any_running() { *busy_poll } else { Duration::ZERO };
-        let busy = sleep.map_or(busy, |sleep| sleep.min(busy));
-        let until = self.clock.now() + busy;
-        while !busy.is_zero() && self.clock.now() < until {
-            poll.poll(events, Some(Duration::ZERO))?;
-            if !events.is_empty() {
-                return Ok(());
+        if sleeps && !busy_poll.is_zero() && sessions.any_running() {
+            let until = self.clock.now() + *busy_poll;
+            while self.clock.now() < until {
+                poll.poll(events, Some(Duration::ZERO))?;
+                if !events.is_empty() {
+                    return Ok(());
+                }
             }
         }
-        match poll.poll(events, sleep.map(|sleep| sleep.saturating_sub(busy))) {
+        match poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
         }
     }
 
-    fn sleep(&self) -> Option<Duration> {
-        if self.waiting.contains(&true) {
-            return Some(Duration::ZERO);
+    /// Whether there is nothing to do before something comes in, or the alarm rings, which is set
+    /// for that.
+    fn may_sleep(&self, now: Instant) -> bool {
+        let Worker { sessions, alarm, number, .. } = &self.worker;
+        if self.waiting.contains(&true) || sessions.any_queued() {
+            return false;
         }
-        let now = self.clock.now();
-        let stop = self.stop_at.map(|at| at.saturating_duration_since(now));
-        [self.worker.sessions.sleep(now), stop].into_iter().flatten().min()
+        let stop = self.stop_at.unwrap_or(Instant::NEVER);
+        let deadline = sessions.next_deadline().min(stop);
+        alarm.set(*number, deadline);
+        deadline > now
     }
 
     /// Takes one batch from a listening socket. Returns whether there may be more.

@@ -9,7 +9,10 @@ use mio::net::UdpSocket;
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use tftp_core::Instant;
 
-use super::{Batch, Inbox, Paths, open::offloads};
+use super::{
+    Batch, Inbox, Paths,
+    open::{coalesce, offloads},
+};
 
 /// A socket to listen on, or for transfers. It does not block.
 pub(crate) struct Socket {
@@ -17,6 +20,8 @@ pub(crate) struct Socket {
     pub(super) state: UdpSocketState,
     /// IPv4 peers are reached by their mapped addresses.
     pub(super) ipv6: bool,
+    /// The system puts together what one peer sends in a row (UDP GRO).
+    pub(super) coalescing: bool,
 }
 
 /// The most bytes that leave with one call: the longest datagram of IPv4.
@@ -56,6 +61,28 @@ impl Socket {
             filled => filled?,
         };
         Ok(Batch { buffers: &buffers[..filled], meta: &meta[..filled], drained: filled < most })
+    }
+
+    /// Has every datagram come by itself, for [`receive_one`](Self::receive_one), or those that one
+    /// peer sends in a row together.
+    pub(crate) fn take_singly(&mut self, singly: bool) {
+        if self.coalescing == singly && coalesce(&self.io, !singly) {
+            self.coalescing = !singly;
+        }
+    }
+
+    /// Takes the datagram that has waited longest, by the cheapest call there is. It tells neither
+    /// whether more wait, nor which address of ours it came to.
+    pub(crate) fn receive_one<'b>(
+        &self,
+        inbox: &'b mut Inbox,
+    ) -> io::Result<Option<(SocketAddr, &'b [u8])>> {
+        let [buffer, ..] = &mut inbox.buffers;
+        match self.io.recv_from(buffer) {
+            Ok((len, from)) => Ok(Some((from, &buffer[..len]))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Throws away what waits. Returns whether nothing is left.
@@ -104,7 +131,7 @@ impl Socket {
                     paths.refuse_segments(now, route.to);
                     // The socket itself remembers it too, but for all peers.
                     match offloads(&self.io) {
-                        Ok(state) => self.state = state,
+                        Ok(state) => (self.state, self.coalescing) = (state, true),
                         Err(error) => tracing::debug!(%error, "offloads cannot be renewed"),
                     }
                     continue;
@@ -144,6 +171,10 @@ impl Socket {
     ) -> io::Result<()> {
         let destination = if self.ipv6 { map_to_v6(to) } else { to };
         let src_ip = from.filter(|ip| !ip.is_unspecified());
+        // What needs no more of the system than this costs it less.
+        if segment_size.is_none() && src_ip.is_none() {
+            return self.io.send_to(contents, destination).map(drop);
+        }
         let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
         self.io.try_io(|| self.state.try_send(UdpSockRef::from(&self.io), &transmit))
     }

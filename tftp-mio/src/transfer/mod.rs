@@ -11,6 +11,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use arrayvec::ArrayVec;
 use tftp_core::{
     Burst, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats, Status,
     Transmit, UNKNOWN_TID, Verdict,
@@ -42,6 +43,9 @@ pub(crate) struct Outbox {
 
 /// Bytes read, framed and sent at once: at least one packet of the largest size.
 const FRAMED: usize = 64 * 1024;
+
+/// Packets framed and sent at once: as many as the system cuts a send into.
+const MOST_PACKETS: usize = 64;
 
 /// Batches that one transfer may send before the others have their turn.
 const TURN: usize = 16;
@@ -104,7 +108,7 @@ enum Reading {
 }
 
 enum Half {
-    Sending { machine: Sender, source: Box<dyn Source>, claim: Claim },
+    Sending { machine: Sender, source: Box<dyn Source>, claim: Claim, in_lock_step: bool },
     Receiving { machine: Receiver, storing: Storing },
 }
 
@@ -130,7 +134,9 @@ enum Storing {
 
 impl Transfer {
     pub(crate) fn sending(machine: Sender, source: Box<dyn Source>) -> Self {
-        Self::new(Half::Sending { machine, source, claim: Claim::default() })
+        let Params { window_size, options, .. } = machine.params();
+        let in_lock_step = window_size.get() == 1 && options.msft_window().is_none();
+        Self::new(Half::Sending { machine, source, claim: Claim::default(), in_lock_step })
     }
 
     pub(crate) fn receiving(machine: Receiver, sink: Box<dyn Sink>) -> Self {
@@ -163,7 +169,7 @@ impl Transfer {
         datagrams: impl Iterator<Item = &'d [u8]>,
         mut heed: impl FnMut(Verdict<'d>),
     ) -> Option<Box<dyn Sink>> {
-        let mut gathered = Gathered::new();
+        let mut gathered = Gathered::default();
         for datagram in datagrams {
             if let Some(watch) = self.watch() {
                 watch.saw(Direction::Received, from, datagram);
@@ -179,26 +185,26 @@ impl Transfer {
                 Received::Other(verdict) => heed(verdict),
                 Received::Data(chunk) => {
                     if !gathered.add(&chunk) {
-                        self.write(std::mem::replace(&mut gathered, Gathered::new()));
+                        self.write(&mut gathered);
+                        gathered = Gathered::default();
                         gathered.add(&chunk);
                     }
                 }
             }
         }
-        self.write(gathered)
+        self.write(&mut gathered)
     }
 
     /// Writes what was gathered. Returns the sink where it holds the whole file.
-    fn write(&mut self, gathered: Gathered<'_>) -> Option<Box<dyn Sink>> {
+    fn write(&mut self, gathered: &mut Gathered<'_>) -> Option<Box<dyn Sink>> {
         let Half::Receiving { storing, .. } = &mut self.half else { return None };
         let Storing::Open(sink) = storing else { return None };
-        let whole = gathered.last;
         if let Err(error) = gathered.write_to(sink.as_mut()) {
             *storing = Storing::Over;
             self.content_failed(error);
             return None;
         }
-        if !whole {
+        if !gathered.last {
             return None;
         }
         match std::mem::replace(storing, Storing::Finishing) {
@@ -248,6 +254,22 @@ impl Transfer {
     /// Whether it is our file that goes out; then only small packets come in.
     pub(crate) fn is_sending(&self) -> bool {
         matches!(self.half, Half::Sending { .. })
+    }
+
+    /// Whether our file goes out one block at a time, as a server has agreed to from the start.
+    pub(crate) fn is_in_lock_step(&self) -> bool {
+        matches!(self.half, Half::Sending { in_lock_step: true, .. })
+    }
+
+    /// Whether nothing is to be sent before an answer comes, or the time for it has passed.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.poll_timeout().is_some_and(|at| at < Instant::NEVER)
+    }
+
+    /// Whether all is stored, and only the last ACK may have to be repeated.
+    pub(crate) fn is_lingering(&self) -> bool {
+        matches!(&self.half, Half::Receiving { machine, .. }
+            if matches!(machine.status(), Status::Lingering(_)))
     }
 
     /// Whether an upload is whole and being stored.
@@ -333,16 +355,18 @@ impl Transfer {
         route: Route,
         outbox: &mut Outbox,
     ) -> io::Result<()> {
-        let Half::Sending { machine, source, claim } = &mut self.half else { return Ok(()) };
+        let Half::Sending { machine, source, claim, .. } = &mut self.half else { return Ok(()) };
         self.reading = Reading::Flowing;
-        let most = u16::try_from(FRAMED / burst.stride()).unwrap_or(u16::MAX);
-        let Some(mut burst) = burst.first(most) else { return Ok(()) };
+        let most = (FRAMED / burst.stride()).min(MOST_PACKETS);
+        let Some(mut burst) = u16::try_from(most).ok().and_then(|most| burst.first(most)) else {
+            return Ok(());
+        };
 
         source.forget_before(machine.acknowledged());
         let read = loop {
             // Read to where they leave from, between the headers.
-            let places = burst.frame(&mut outbox.framed).map(IoSliceMut::new);
-            let mut places: Vec<_> = places.collect();
+            let mut places = ArrayVec::<_, MOST_PACKETS>::new();
+            places.extend(burst.frame(&mut outbox.framed).map(IoSliceMut::new));
             let ahead = &mut outbox.ahead;
             match ahead.read_at(now, claim, source.as_mut(), burst.offset(), &mut places) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
+
 use crate::{
     peer::{Peer, ack, content, data, error, oack, rrq},
     server::Server,
@@ -89,6 +91,50 @@ fn a_doubled_ack_does_not_double_the_data() {
         peer.send(ack(number));
         peer.send(ack(number));
     }
+    peer.expect_nothing();
+    server.stop();
+}
+
+#[test]
+fn what_waits_behind_the_ack_of_a_block_counts_before_a_time_out() {
+    let server = serving(&content(5 * 512));
+    let block =
+        |number: u16| data(number, &content(5 * 512)[512 * (usize::from(number) - 1)..][..512]);
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[]));
+    peer.expect(block(1));
+    // The server finds both in its socket, and needs only the first.
+    server.signal(Signal::STOP);
+    peer.send(ack(1));
+    peer.send(error(0, "enough"));
+    server.signal(Signal::CONT);
+    peer.expect_next(block(2));
+    let line = server.log_line("aborted by client");
+    assert!(line.contains("retransmissions=0"), "{line}");
+    peer.expect_nothing();
+    server.stop();
+}
+
+#[test]
+fn acks_that_pile_up_in_lock_step_draw_one_block_each_number() {
+    let server = serving(&content(5 * 512));
+    let block =
+        |number: u16| data(number, &content(5 * 512)[512 * (usize::from(number) - 1)..][..512]);
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("timeout", "5")]));
+    peer.expect(oack(&[("timeout", "5")]));
+    peer.send(ack(0));
+    for number in 1..=4 {
+        peer.expect_next(block(number));
+        server.signal(Signal::STOP);
+        for _ in 0..40 {
+            peer.send(ack(number - 1));
+            peer.send(ack(number));
+        }
+        server.signal(Signal::CONT);
+    }
+    peer.expect_next(block(5));
+    peer.send(error(0, "enough"));
     peer.expect_nothing();
     server.stop();
 }

@@ -120,9 +120,14 @@ impl Sessions {
         &mut self.reporter
     }
 
-    /// How long the loop may sleep.
-    pub(crate) fn sleep(&self, now: Instant) -> Option<Duration> {
-        if self.queue.is_empty() { self.timers.sleep(now) } else { Some(Duration::ZERO) }
+    /// Whether any session waits for another turn.
+    pub(crate) fn any_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// When to [handle time-outs](Self::handle_timeouts) at the latest.
+    pub(crate) fn next_deadline(&self) -> Instant {
+        self.timers.next()
     }
 
     /// Whether any transfer still moves; lingering is none.

@@ -1,10 +1,10 @@
 //! Turns: what comes in for a session, be it datagrams, time, room in a socket or what a helper has
 //! done, is handled, and then the session is carried on.
 
-use std::{collections::VecDeque, io, net::SocketAddr};
+use std::{collections::VecDeque, io, iter, net::SocketAddr};
 
 use mio::{Interest, Token};
-use tftp_core::{ErrorCode, Instant, Status, UNKNOWN_TID, Verdict};
+use tftp_core::{ErrorCode, Instant, UNKNOWN_TID, Verdict};
 
 use super::{Sessions, socket_of};
 use crate::{
@@ -47,33 +47,33 @@ impl Sessions {
         true
     }
 
-    /// Takes one batch of what has come to a session's own socket.
+    /// Takes a turn's worth of what has come to a session's own socket, and carries it on: it may
+    /// have been writable that it was woken for.
     pub(crate) fn handle_ready(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
+        self.receive(now, key, inbox);
+        self.carry_on(now, key);
+    }
+
+    fn receive(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
         let Some(session) = self.slots.get_mut(key) else { return };
-        if let Way::Own(own) = &session.way {
-            // What comes in for a file that goes out is an ACK now and then.
-            let most = if session.transfer.is_sending() { 2 } else { BATCH };
-            match own.socket.receive(inbox, most) {
-                Ok(batch) => {
-                    let mut whole = None;
-                    for run in batch.runs() {
-                        let datagrams = run.datagrams();
-                        whole = whole.or(deliver(now, session, run.from, datagrams, &self.own));
-                    }
-                    if !batch.drained {
-                        enqueue(&mut self.queue, key, session);
-                    }
-                    self.store(key, whole);
-                }
-                Err(error) => {
-                    // ICMP told that a packet did not arrive. The timer decides what that means.
-                    tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
+        let received = if session.transfer.is_in_lock_step() {
+            receive_singly(now, session, inbox, &self.own).map(|enough| (enough, None))
+        } else {
+            receive_batch(now, session, inbox, &self.own)
+        };
+        match received {
+            Ok((enough, whole)) => {
+                if !enough {
                     enqueue(&mut self.queue, key, session);
                 }
+                self.store(key, whole);
+            }
+            Err(error) => {
+                // ICMP told that a packet did not arrive. The timer decides what that means.
+                tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
+                enqueue(&mut self.queue, key, session);
             }
         }
-        // It may have been writable that it was woken for.
-        self.carry_on(now, key);
     }
 
     /// A listening socket has room again for those that found it full.
@@ -105,10 +105,16 @@ impl Sessions {
     }
 
     /// Lets the time pass for every session whose deadline has come.
-    pub(crate) fn handle_timeouts(&mut self, now: Instant) {
+    pub(crate) fn handle_timeouts(&mut self, now: Instant, inbox: &mut Inbox) {
         while let Some(key) = self.timers.pop_due(now) {
             if let Some(session) = self.slots.get_mut(key) {
                 session.armed = Instant::NEVER;
+                // What lock-step has left in the socket was there in time.
+                if session.transfer.poll_timeout().is_some_and(|at| at <= now) {
+                    self.receive(now, key, inbox);
+                }
+            }
+            if let Some(session) = self.slots.get_mut(key) {
                 session.transfer.handle_timeout(now);
             }
             self.carry_on(now, key);
@@ -214,7 +220,7 @@ impl Sessions {
             tracing::debug!(peer = %transfer.peer(), %error, "a datagram could not be sent");
         }
         let timeout = transfer.poll_timeout();
-        let over = timeout.is_none() || matches!(transfer.status(), Status::Lingering(_));
+        let over = timeout.is_none() || transfer.is_lingering();
         if over && !session.reported {
             session.reported = true;
             session.place.over();
@@ -234,6 +240,46 @@ fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &mut Session
     if !std::mem::replace(&mut session.queued, true) {
         queue.push_back((key, session.serial));
     }
+}
+
+/// Takes one batch from a session's own socket. Returns whether nothing is left there, and a sink that
+/// is to be finished.
+fn receive_batch(
+    now: Instant,
+    session: &mut Session,
+    inbox: &mut Inbox,
+    own_addresses: &OwnAddresses,
+) -> io::Result<(bool, Option<Box<dyn Sink>>)> {
+    let Way::Own(own) = &session.way else { return Ok((true, None)) };
+    // What comes in for a file that goes out is an ACK now and then.
+    let most = if session.transfer.is_sending() { 2 } else { BATCH };
+    let batch = own.socket.receive(inbox, most)?;
+    let mut whole = None;
+    for run in batch.runs() {
+        whole = whole.or(deliver(now, session, run.from, run.datagrams(), own_addresses));
+    }
+    Ok((batch.drained, whole))
+}
+
+/// Takes one datagram after the other from the socket of a transfer in lock-step, up to the ACK that
+/// moves it on. As a rule that is the first and the only one, so that nobody asks whether more wait:
+/// what does is taken before the next ACK, or before a time-out counts. Returns whether this turn was
+/// long enough.
+fn receive_singly(
+    now: Instant,
+    session: &mut Session,
+    inbox: &mut Inbox,
+    own_addresses: &OwnAddresses,
+) -> io::Result<bool> {
+    for _ in 0..BATCH {
+        let Way::Own(own) = &session.way else { return Ok(true) };
+        let Some((from, datagram)) = own.socket.receive_one(inbox)? else { return Ok(true) };
+        deliver(now, session, from, iter::once(datagram), own_addresses);
+        if !session.transfer.awaits_answer() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Gives datagrams to their session, and answers strangers. A sink that is returned is to be
