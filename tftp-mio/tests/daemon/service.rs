@@ -231,6 +231,27 @@ fn hup_opens_the_log_file_anew_after_it_was_moved_away() {
     assert!(new.contains("missing") && new.contains("stopped"), "{new}");
 }
 
+#[test]
+fn hup_opens_the_log_file_anew_whatever_is_wrong_with_the_configuration() {
+    let (manager, root) = (Manager::new(), folder());
+    let at = |name: &str| manager.folder().join(name);
+    fs::write(at("config"), "").expect("a configuration");
+    let mut command = command([""; 0]);
+    command.arg("--log-file").arg(at("log")).arg("--config").arg(at("config")).arg(root.path());
+    let service = manager.start(&mut command);
+    manager.ready();
+    fs::rename(at("log"), at("log.1")).expect("a log to rotate");
+    fs::write(at("config"), "wirte = 1\n").expect("a configuration");
+    service.signal(Signal::HUP);
+    manager.told("RELOADING=1");
+    manager.told("READY=1");
+    service.stop();
+    let (old, new) = (fs::read_to_string(at("log.1")), fs::read_to_string(at("log")));
+    let (old, new) = (old.expect("the old log"), new.expect("the new log"));
+    assert!(new.contains("not reloaded") && new.contains("stopped"), "{new}");
+    assert!(!old.contains("not reloaded"), "{old}");
+}
+
 /// It is in a folder of root's, where nobody else may create another one.
 #[test]
 #[ignore = "needs root; .ci/run runs it"]

@@ -1,17 +1,23 @@
 //! Stopping: running transfers get their time, and then an ERROR.
 
 use std::{
-    fs,
-    io::ErrorKind,
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, ErrorKind, Write as _},
     net::UdpSocket,
+    os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
+use rustix::{
+    fs::OFlags,
+    process::{Pid, Signal, kill_process},
+};
+use tempfile::TempDir;
+use wait_timeout::ChildExt as _;
 
 use crate::{
     peer::{Peer, ack, content, data, error, oack, rrq, wrq},
-    server::Server,
+    server::{Server, command},
 };
 
 /// A server with that grace, and a client in the middle of a read of 1000 bytes.
@@ -100,6 +106,37 @@ fn transfers_that_outlast_the_grace_are_ended() {
     peer.expect_next(error(0, "server is shutting down"));
     assert!(asked.elapsed() >= Duration::from_millis(950), "{:?}", asked.elapsed());
     server.stopped();
+}
+
+/// Here everything hangs in the end: nobody reads what is logged.
+#[test]
+fn a_second_signal_ends_a_server_that_hangs() {
+    let root = TempDir::new().expect("a folder to serve");
+    let (said, says) = io::pipe().expect("a pipe");
+    // Not to be waited at by us, but by the server.
+    let again = format!("/proc/self/fd/{}", says.as_raw_fd());
+    let nonblock = i32::try_from(OFlags::NONBLOCK.bits()).expect("a flag");
+    let full = File::options().write(true).custom_flags(nonblock).open(again);
+    let mut full = full.expect("the pipe once more");
+    let mut tftpd = command(["--grace", "60"]);
+    let mut child = tftpd.arg(root.path()).stderr(says).spawn().expect("tftpd starts");
+    // It serves, and has taken its signals.
+    BufReader::new(&said).read_line(&mut String::new()).expect("the start line");
+    while full.write(b"x").is_ok() {}
+    for signal in [Signal::USR1, Signal::HUP] {
+        kill_process(Pid::from_child(&child), signal).expect("it runs");
+    }
+    let mut status = None;
+    for _ in 0..300 {
+        // Two that come at once are one.
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("not waited for yet");
+        status = child.wait_timeout(Duration::from_millis(100)).expect("waiting for a child");
+        if status.is_some() {
+            break;
+        }
+    }
+    let _ = child.kill();
+    assert_eq!(status.and_then(|status| status.code()), Some(1));
 }
 
 /// Lingering is no transfer: the file is there, and its client knows.

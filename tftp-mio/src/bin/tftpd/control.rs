@@ -1,6 +1,15 @@
 //! What the operator asks of a running server, by signals.
 
-use std::{io, sync::Arc, thread};
+use std::{
+    io, process,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use signal_hook::{
@@ -11,7 +20,7 @@ use tftp_core::Operation;
 use tftp_mio::server::{Counters, Reloader, Server, Stopper};
 
 use crate::{
-    fault::Fault,
+    fault::{self, Fault},
     log::Log,
     options::{CommandLine, Settings},
     prepared::{Places, Prepared},
@@ -20,6 +29,9 @@ use crate::{
 
 /// A file would grow above the limit of the process (`ulimit -f`).
 const SIGXFSZ: i32 = Signal::XFSZ.as_raw();
+
+/// How long a server that was told twice to stop may take to say farewell.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The signals that we take. From then on they wait for [`Control::watch`].
 pub(crate) struct Signals(Taken);
@@ -46,6 +58,8 @@ pub(crate) struct Control {
     stopper: Stopper,
     reloader: Reloader,
     counters: Arc<Counters>,
+    /// How long transfers may go on after TERM, in seconds.
+    grace: Arc<AtomicU64>,
 }
 
 impl Control {
@@ -59,6 +73,7 @@ impl Control {
         Self {
             line,
             places,
+            grace: Arc::new(seconds(&started).into()),
             current: started.clone(),
             started,
             log,
@@ -68,14 +83,30 @@ impl Control {
         }
     }
 
-    /// Does what signals ask, on a thread of its own.
+    /// Does what signals ask. To stop is heard on a thread of its own, whatever the others wait for:
+    /// a file of the configuration, or somebody who reads the log.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn watch(mut self, mut signals: Signals) -> io::Result<()> {
+        let (sender, asked) = mpsc::channel();
+        let mut stopping = Stopping {
+            stopper: self.stopper.clone(),
+            grace: Arc::clone(&self.grace),
+            before: false,
+        };
+        thread::Builder::new().name("tftpd-control".into()).spawn(move || {
+            for signal in asked {
+                self.handle(signal);
+            }
+        })?;
         thread::Builder::new().name("tftpd-signals".into()).spawn(move || {
             for signal in signals.0.forever() {
-                self.handle(signal);
+                match signal {
+                    SIGTERM | SIGINT => stopping.handle(),
+                    // The other thread never ends before the process.
+                    signal => drop(sender.send(signal)),
+                }
             }
         })?;
         Ok(())
@@ -86,12 +117,7 @@ impl Control {
             SIGHUP => self.reload(),
             SIGUSR1 => self.tell_state(),
             // Taken only so that it does not end us: the write that is too far fails instead.
-            SIGXFSZ => {}
-            // TERM and INT; a second one stops at once.
-            _ => {
-                systemd::stopping(self.current.options.service.grace);
-                self.stopper.stop();
-            }
+            _ => {}
         }
     }
 
@@ -115,6 +141,10 @@ impl Control {
     /// Reads everything again, and takes what can change while we serve: all of it, or nothing.
     fn reload(&mut self) {
         systemd::reloading();
+        // First, and whatever the configuration says: the log was moved away.
+        if let Err(fault) = self.log.reopen() {
+            tracing::error!("{fault}: the log goes on where it was");
+        }
         if let Err(fault) = self.try_reload() {
             for line in fault.to_string().lines() {
                 tracing::error!("{line}");
@@ -127,7 +157,7 @@ impl Control {
     fn try_reload(&mut self) -> Result<(), Fault> {
         let next = self.line.read()?;
         let prepared = Prepared::within(self.places.clone(), &next)?;
-        self.log.reload(&next.options.log)?;
+        self.log.set_level(&next.options.log);
         self.reloader.reload(&prepared.config, prepared.storage);
         let later = self.started.changed_later(&next);
         if !later.is_empty() {
@@ -141,7 +171,41 @@ impl Control {
             );
         }
         tracing::info!(changed = self.current.changed_now(&next).join(" "), "reloaded");
+        self.grace.store(seconds(&next), Ordering::Relaxed);
         self.current = next;
         Ok(())
     }
+}
+
+/// What TERM and INT ask for.
+struct Stopping {
+    stopper: Stopper,
+    /// In seconds.
+    grace: Arc<AtomicU64>,
+    /// It was asked for before.
+    before: bool,
+}
+
+impl Stopping {
+    /// The first time, transfers may go on for a while; the second time they end at once, and with
+    /// them the process, even if something in it hangs.
+    fn handle(&mut self) {
+        systemd::stopping(Duration::from_secs(self.grace.load(Ordering::Relaxed)));
+        self.stopper.stop();
+        if !std::mem::replace(&mut self.before, true) {
+            return;
+        }
+        thread::sleep(FAREWELL);
+        // Maybe it is the log that hangs.
+        let tell = || tracing::error!("ended without a farewell: something hangs");
+        drop(thread::Builder::new().spawn(tell));
+        thread::sleep(Duration::from_millis(100));
+        process::exit(fault::FAILED.into());
+    }
+}
+
+/// The grace, rounded up.
+fn seconds(settings: &Settings) -> u64 {
+    let grace = settings.options.service.grace;
+    grace.as_secs().saturating_add(u64::from(grace.subsec_nanos() > 0))
 }

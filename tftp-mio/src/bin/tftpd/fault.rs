@@ -14,7 +14,7 @@ use crate::{confine::CannotConfine, log::NoLog, options::Misuse, pid_file::NoPid
 /// Stopped as asked.
 pub(crate) const STOPPED: u8 = 0;
 /// Failed while starting or running.
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// Wrong usage or configuration, as clap has it too.
 const USAGE: u8 = 2;
 

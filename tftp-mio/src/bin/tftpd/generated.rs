@@ -32,9 +32,9 @@ fn the_generated_files_are_up_to_date() {
             &[
                 "TERM and INT: no new request is taken; running transfers may finish within --grace \
                  seconds, and are then ended with an ERROR. A second one ends them at once.",
-                "HUP: the configuration is read again and the log file opened anew. Transfers are \
-                 not disturbed. What only a restart can change is said in the log; if anything is \
-                 wrong, everything stays as it was.",
+                "HUP: the log file is opened anew, and the configuration and the map are read again. \
+                 Transfers are not disturbed. What only a restart can change is said in the log; if \
+                 anything is wrong, the old configuration stays as a whole.",
                 "USR1: the state is written to the log.",
             ],
         ),

@@ -72,16 +72,19 @@ impl Log {
         }
     }
 
-    /// Opens the log file anew, for one that was moved away, and takes this level from now on.
+    /// Opens the log file anew, for one that was moved away.
     ///
     /// # Errors
-    /// When the log file cannot be opened; the log goes on in the old one.
-    pub(crate) fn reload(&self, options: &Options) -> Result<(), NoLog> {
-        self.output.reopen()?;
+    /// When that fails; the log goes on in the old one.
+    pub(crate) fn reopen(&self) -> Result<(), NoLog> {
+        self.output.reopen().map(drop)
+    }
+
+    /// Takes this level from now on.
+    pub(crate) fn set_level(&self, options: &Options) {
         if let Err(error) = self.level.reload(options.level()) {
             tracing::error!(%error, "the log level stays as it is");
         }
-        Ok(())
     }
 }
 
