@@ -1,7 +1,8 @@
 //! The configuration file, as an operator writes it.
 
 use std::{
-    fs,
+    fs::{self, File},
+    path::Path,
     process::{Command, Output},
     thread::{self, ScopedJoinHandle},
 };
@@ -12,7 +13,13 @@ use tempfile::TempDir;
 use crate::{
     peer::{Peer, ack, content, data, oack, rrq, wrq},
     server::{Server, command},
+    starting::run_to_its_end,
 };
+
+fn make_fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+}
 
 /// A server that reads this from the file `tftpd.toml` in its folder.
 fn configured(content: &str) -> Server {
@@ -147,6 +154,42 @@ fn a_reload_of_a_wrong_file_changes_nothing_and_says_so() {
     let mut peer = Peer::of(&server);
     peer.ask(wrq("new", &[]));
     peer.expect(ack(0));
+    server.stop();
+}
+
+/// A pipe would be waited at, and the largest file of all read to its end.
+#[test]
+fn a_configuration_or_map_that_is_no_file_of_settings_is_an_error_at_once() {
+    let around = TempDir::new().expect("a folder");
+    let (fifo, huge) = (around.path().join("fifo"), around.path().join("huge.toml"));
+    make_fifo(&fifo);
+    File::create(&huge).and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
+    for (option, what) in [("--config", "the configuration"), ("--map", "the map")] {
+        for (path, why) in [
+            (&fifo, "that is no regular file"),
+            (&huge, "the file is larger than 16 MiB"),
+            (&around.path().join("missing"), "No such file"),
+        ] {
+            let (code, said) =
+                run_to_its_end(Command::new(env!("CARGO_BIN_EXE_tftpd")).arg(option).arg(path));
+            assert_eq!(code, 2, "{said}");
+            let expected = format!("cannot read {what} {}: {why}", path.display());
+            assert!(said.contains(&expected), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_reload_waits_for_no_pipe() {
+    let server = configured("");
+    let file = server.root().join("tftpd.toml");
+    fs::remove_file(&file).expect("our own file");
+    make_fifo(&file);
+    for time in 1..=2 {
+        server.signal(Signal::HUP);
+        server.log_lines(time, |line| line.contains("no regular file"));
+        server.log_lines(time, |line| line.contains("not reloaded"));
+    }
     server.stop();
 }
 

@@ -37,11 +37,11 @@ impl fmt::Display for MapFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Fault { line, what }) in self.list.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}", self.path.display())?;
-            if let Some(line) = line {
-                write!(f, ":{line}")?;
+            let path = self.path.display();
+            match line {
+                Some(line) => write!(f, "{separator}{path}:{line}: {what}")?,
+                None => write!(f, "{separator}cannot read the map {path}: {what}")?,
             }
-            write!(f, ": {what}")?;
         }
         Ok(())
     }

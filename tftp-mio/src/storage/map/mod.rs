@@ -7,7 +7,7 @@ mod pattern;
 mod rule;
 mod template;
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use tftp_core::{ErrorCode, Mode};
 
@@ -16,7 +16,7 @@ use pattern::Groups;
 use rule::{Action, Repeat, Rule, Then};
 use template::Template;
 
-use super::{Denied, Sink, Source, Storage, Wanted, name};
+use super::{Denied, Sink, Source, Storage, Wanted, name, read_settings};
 
 /// Ordered rules about names.
 ///
@@ -60,7 +60,7 @@ impl Map {
     /// # Errors
     /// With all that is wrong with it, line by line.
     pub fn load(path: &Path, ignore_case: bool) -> Result<Self, MapFaults> {
-        let content = fs::read(path).map_err(|error| MapFaults::unread(path, &error))?;
+        let content = read_settings(path).map_err(|error| MapFaults::unread(path, &error))?;
         let is_ours = path.extension().is_some_and(|extension| extension == "toml");
         let (rules, style) = if is_ours {
             let content = String::from_utf8(content).map_err(|error| {

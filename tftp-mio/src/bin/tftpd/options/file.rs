@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fmt, fs,
+    fmt, io,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -11,6 +11,7 @@ use clap::{
     Arg, ArgAction, Command,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use tftp_mio::storage::read_settings;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -50,10 +51,10 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.list.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{}", self.path.display())?;
+            let (path, what) = (self.path.display(), &fault.what);
             match fault.line {
-                Some(line) => write!(f, ":{line}: {}", fault.what)?,
-                None => write!(f, ": {}", fault.what)?,
+                Some(line) => write!(f, "{separator}{path}:{line}: {what}")?,
+                None => write!(f, "{separator}cannot read the configuration {path}: {what}")?,
             }
         }
         Ok(())
@@ -65,7 +66,10 @@ impl fmt::Display for Faults {
 /// # Errors
 /// With all that is wrong with it.
 pub(super) fn read(path: &Path, command: &Command) -> Result<Vec<Entry>, Faults> {
-    let content = fs::read_to_string(path).map_err(|error| {
+    let text = |content| {
+        String::from_utf8(content).map_err(|_| io::Error::other("that is no text in UTF-8"))
+    };
+    let content = read_settings(path).and_then(text).map_err(|error| {
         let fault = Fault { line: None, what: error.to_string() };
         Faults { path: path.into(), list: vec![fault] }
     })?;

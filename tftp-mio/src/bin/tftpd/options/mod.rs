@@ -223,6 +223,6 @@ mod tests {
     fn a_file_that_cannot_be_read_is_said() {
         let line = CommandLine(["tftpd", "--config", "/missing/x.toml"].map(Into::into).into());
         let said = line.read().unwrap_err().to_string();
-        assert!(said.starts_with("/missing/x.toml: "), "{said}");
+        assert!(said.starts_with("cannot read the configuration /missing/x.toml: "), "{said}");
     }
 }
