@@ -12,7 +12,7 @@ pub(crate) enum Status {
     Refused = 1,
     /// The command line or a command made no sense; nothing was sent.
     Usage = 2,
-    /// Nobody answered, or the host has no address.
+    /// Nobody answered, or not to the end, or the host has no address.
     NoAnswer = 3,
     /// A local file could not be read or written, or the system gave no socket.
     Local = 4,

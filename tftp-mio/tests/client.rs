@@ -166,8 +166,8 @@ fn a_server_that_is_gone_is_given_up_after_a_second_of_refusals() {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
     // Whoever has got everything may have it.
-    let report = put(&mut client, dying_after(b"\0\x04\0\0".to_vec()), b"all", &settings);
-    assert!(report.expect("everything was sent").unconfirmed);
+    let result = put(&mut client, dying_after(b"\0\x04\0\0".to_vec()), b"all", &settings);
+    assert!(matches!(result, Err(TransferError::Unconfirmed)), "{result:?}");
 }
 
 #[test]

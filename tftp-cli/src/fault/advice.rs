@@ -22,6 +22,9 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
         TransferError::TimedOut => "the server answered at first and then fell silent; \
              a smaller blksize or windowsize may get through"
             .to_owned(),
+        TransferError::Unconfirmed => "everything was sent, but the server did not confirm it and may \
+             or may not have the file; look there, or send it again"
+            .to_owned(),
         TransferError::Protocol(_) => format!("{error}; `options off` (--no-options) may avoid it"),
         TransferError::Size { .. } => {
             format!(

@@ -76,6 +76,7 @@ impl Fault {
             Self::Transfer { error, .. } => match error {
                 TransferError::NoAnswer
                 | TransferError::TimedOut
+                | TransferError::Unconfirmed
                 | TransferError::Network(_)
                 | TransferError::Lost(_) => Status::NoAnswer,
                 TransferError::Name(_) | TransferError::MailRead => Status::Usage,
@@ -142,6 +143,7 @@ mod tests {
             (TransferError::MailRead, 2),
             (TransferError::NoAnswer, 3),
             (TransferError::TimedOut, 3),
+            (TransferError::Unconfirmed, 3),
             (TransferError::Network(io::ErrorKind::HostUnreachable.into()), 3),
             (TransferError::Lost(io::ErrorKind::ConnectionRefused.into()), 3),
             (TransferError::Local(io::ErrorKind::StorageFull.into()), 4),

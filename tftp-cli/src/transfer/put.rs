@@ -116,19 +116,11 @@ impl Session {
         };
         let servers = self.addresses_of_file(&file.remote)?;
         let show_bar = self.wants_bar();
-        let report =
-            self.transfer(story, &servers, show_bar, &mut |client, server, progress| {
-                client
-                    .put(server, &file.remote.name, &settings, source()?, progress)
-                    .map_err(|error| Fault::transfer(&doing, settings.mode, error))
-            })?;
-        if report.unconfirmed {
-            show::note(&format!(
-                "tftp: {doing}: everything was sent, but the server never confirmed the end; \
-                 check the file there"
-            ));
-        }
-        Ok(report)
+        self.transfer(story, &servers, show_bar, &mut |client, server, progress| {
+            client
+                .put(server, &file.remote.name, &settings, source()?, progress)
+                .map_err(|error| Fault::transfer(&doing, settings.mode, error))
+        })
     }
 
     /// Standard input, from which something has come or nothing will.

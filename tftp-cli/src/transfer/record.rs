@@ -45,8 +45,6 @@ struct Done {
     options: BTreeMap<&'static str, u64>,
     retransmissions: u64,
     asked_again: bool,
-    /// Everything was sent, but the last ACK never came.
-    unconfirmed: bool,
 }
 
 #[derive(Serialize)]
@@ -80,7 +78,6 @@ pub(super) fn record(story: &Story, outcome: Result<&Report, &Fault>) -> String 
             options: report.options.iter().map(|(kind, value)| (kind.name(), value)).collect(),
             retransmissions: report.retransmissions,
             asked_again: report.asked_again.is_some(),
-            unconfirmed: report.unconfirmed,
         }),
         error: outcome.err().map(|fault| {
             let said = said(fault);
@@ -168,7 +165,6 @@ mod tests {
             options: Options::NONE.with_block_size(BlockSize::MAX),
             retransmissions: 2,
             asked_again: Some(Declined::Unanswered),
-            unconfirmed: false,
         };
         assert_eq!(
             parsed(&record(&story(), Ok(&report))),
@@ -177,7 +173,7 @@ mod tests {
                 "mode": "octet", "server": "[::1]:69", "ok": true, "status": 0,
                 "bytes": 600, "seconds": 0.5, "bytes_per_second": 1200,
                 "options": { "blksize": 65464 }, "retransmissions": 2, "asked_again": true,
-                "unconfirmed": false, "error": null,
+                "error": null,
             })
         );
     }

@@ -61,7 +61,6 @@ mod tests {
             options,
             retransmissions: 0,
             asked_again: None,
-            unconfirmed: false,
         }
     }
 

@@ -156,13 +156,23 @@ cases! {
             peer.send_ack(0);
         }
     };
-    the_last_ack_never_comes, HASTY, Whole("never confirmed the end"), |server| {
+    the_last_ack_never_comes, HASTY, Fails(3, "did not confirm"), |server| {
         let mut peer = server.accept_any().1;
         peer.send_ack(0);
         peer.expect_data(1, &file()[..512]);
         peer.send_ack(1);
         peer.expect_data(2, &file()[512..]);
+        peer.expect_error();
     };
+    all_is_sent_at_once_and_never_acknowledged, &["-b", "512", "-w", "4", "-r", "0"], Fails(3, "did not confirm"),
+        |server| {
+            // All of the file fits into the first window.
+            let mut peer = server.accept_any().1;
+            peer.send(b"\0\x06blksize\x00512\0windowsize\x004\0tsize\x00600\0");
+            peer.expect_data(1, &file()[..512]);
+            peer.expect_data(2, &file()[512..]);
+            peer.expect_error();
+        };
 }
 
 fn oack_is_refused(server: &mut Listener, options: &[u8]) {

@@ -332,9 +332,7 @@ impl Running {
     fn conclude(self) -> Result<Finished, Failed> {
         let counted = self.transfer.stats();
         let status = self.transfer.status();
-        let (Status::Done(summary) | Status::Lingering(summary) | Status::Unconfirmed(summary)) =
-            status
-        else {
+        let (Status::Done(summary) | Status::Lingering(summary)) = status else {
             return Err(self.fail(status));
         };
         let report = Report {
@@ -343,7 +341,6 @@ impl Running {
             options: summary.params.options,
             retransmissions: counted.retransmissions,
             asked_again: None,
-            unconfirmed: matches!(status, Status::Unconfirmed(_)),
         };
         let lingerer = matches!(status, Status::Lingering(_)).then_some(Lingerer {
             clock: self.clock,
@@ -360,8 +357,11 @@ impl Running {
         if let Some(error) = self.transfer.take_content_error() {
             return TransferError::Local(error).into();
         }
-        let Status::Failed(failure) = status else {
-            return TransferError::TimedOut.into();
+        let failure = match status {
+            Status::Failed(failure) => failure,
+            // Only its last ACK says that the server has stored the file.
+            Status::Unconfirmed(_) => return TransferError::Unconfirmed.into(),
+            _ => return TransferError::TimedOut.into(),
         };
         match (failure, self.unreachable.take()) {
             (Failure::NoAnswer, Some(error)) => return TransferError::Network(error).into(),

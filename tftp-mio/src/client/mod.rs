@@ -122,8 +122,6 @@ pub struct Report {
     pub retransmissions: u64,
     /// The server would not have the options first asked for, and was asked with fewer or none.
     pub asked_again: Option<Declined>,
-    /// [`Client::put`] only: all data was sent, but the last ACK never came.
-    pub unconfirmed: bool,
 }
 
 /// How a server declined the options that were asked for first.
@@ -169,6 +167,10 @@ pub enum TransferError {
     /// The server answered at first and then fell silent.
     #[error("the server fell silent")]
     TimedOut,
+    /// [`Client::put`] only: all data was sent, but the last ACK never came. The server may have
+    /// the file or not.
+    #[error("the server never confirmed that it has the file")]
+    Unconfirmed,
     /// The server broke the protocol, and has been told so.
     #[error("the server broke the protocol: {0}")]
     Protocol(Misconduct),
@@ -304,7 +306,7 @@ impl Client {
     /// `progress` is called at the beginning, a few times a second, and at the end.
     ///
     /// # Errors
-    /// When the server did not take the file whole.
+    /// When the server did not take the file whole, or did not say so.
     pub fn put(
         &mut self,
         server: SocketAddr,
