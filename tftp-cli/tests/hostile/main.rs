@@ -137,6 +137,38 @@ fn a_host_that_no_way_leads_to_is_told_of_as_soon_as_the_system_knows() {
     }
 }
 
+/// In a mount namespace of its own.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "mounts a tmpfs, which needs root or user namespaces"]
+fn a_disk_that_fills_up_keeps_the_old_file_and_the_server_is_told() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| {
+        let (_, mut peer) = listener.accept_any();
+        peer.send(b"\0\x06blksize\x008192\0");
+        peer.expect_ack(0);
+        for block in 1.. {
+            assert!(block < 9, "64 KiB hold no more than eight blocks of 8 KiB");
+            peer.send_data(block, &[7; 8192]);
+            let answer = peer.receive();
+            if answer.starts_with(b"\0\x05") {
+                assert_eq!(answer, b"\0\x05\0\x03no space left\0");
+                return;
+            }
+        }
+    });
+    let disk = "mount -t tmpfs -o size=64k none .; cd .; printf old >a; status=0; \
+                \"$@\" || status=$?; ls -A; cat a; exit $status";
+    let mut alone = Command::new("unshare");
+    alone.args(["-Urm", "sh", "-c", disk, "sh", env!("CARGO_BIN_EXE_tftp"), "127.0.0.1"]);
+    alone.args([&server.port, "-b", "8192", "-w", "1", "-c", "get a"]);
+    let streams = alone.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = Run::of(streams.spawn().unwrap()).ends_with(4);
+    server.finish();
+    assert_eq!(run.text(), "a\nold");
+    assert!(run.stderr.contains("No space left on device; make room"), "{}", run.stderr);
+}
+
 /// Runs a case against `tftp`.
 #[track_caller]
 fn holds(cases: &[Case], name: &str) {
