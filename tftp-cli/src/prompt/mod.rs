@@ -5,6 +5,8 @@ mod helper;
 mod history;
 mod seen;
 
+use std::io;
+
 use rustyline::{
     CompletionType, Config, Editor, config::BellStyle, error::ReadlineError, history::FileHistory,
 };
@@ -32,9 +34,13 @@ pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
         let _ = editor.load_history(&path);
         history::make_private(&path).map(|()| path)
     });
-    if let Err(error) = &kept {
-        session.mention(&format!("the history is not kept: {error}"));
-    }
+    let kept = match kept {
+        Ok(path) => Some(path),
+        Err(error) => {
+            session.mention(&not_kept(error).to_string());
+            None
+        }
+    };
     let earlier: Vec<_> = editor.history().iter().cloned().collect();
     if let Some(assistant) = editor.helper_mut() {
         for line in &earlier {
@@ -52,10 +58,10 @@ pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
             Err(ReadlineError::Eof) => return Ok(()),
             Err(error) => return Err(terminal_trouble(error)),
         };
-        if let Ok(path) = &kept
+        if let Some(path) = &kept
             && let Err(error) = editor.append_history(path)
         {
-            session.mention(&format!("the history is not kept: {error}"));
+            session.mention(&not_kept(of_the_editor(error)).to_string());
         }
         if let Some(assistant) = editor.helper_mut() {
             assistant.seen.learn(&line);
@@ -84,10 +90,17 @@ fn editor() -> rustyline::Result<Editor<Assistant, FileHistory>> {
     Ok(editor)
 }
 
+fn not_kept(error: io::Error) -> Fault {
+    Fault::System { doing: "the history is not kept", error }
+}
+
 fn terminal_trouble(error: ReadlineError) -> Fault {
-    let error = match error {
+    Fault::System { doing: "the terminal", error: of_the_editor(error) }
+}
+
+fn of_the_editor(error: ReadlineError) -> io::Error {
+    match error {
         ReadlineError::Io(error) => error,
-        error => std::io::Error::other(error),
-    };
-    Fault::System { doing: "the terminal", error }
+        error => io::Error::other(error),
+    }
 }

@@ -11,6 +11,9 @@ use tftp_mio::client::Progress;
 /// A transfer that is over sooner than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Letters of the name that are shown: half of a terminal of the usual width is for the bar.
+const LONGEST: usize = 32;
+
 // Without colours, so that NO_COLOR has nothing to take away.
 const BAR: &str = "{prefix} [{wide_bar}] {percent:>3}% of {binary_total_bytes}, \
                    {binary_bytes_per_sec}, {eta} left";
@@ -33,7 +36,8 @@ impl Bar {
             _keys: seen.then(keys::Unseen::begin).flatten(),
             // Out of sight it is fed all the same, so that its rate is right when it appears.
             line: seen.then(|| {
-                ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(name)
+                let hidden = ProgressDrawTarget::hidden();
+                ProgressBar::with_draw_target(None, hidden).with_prefix(short(name))
             }),
         }
     }
@@ -107,6 +111,16 @@ mod keys {
     }
 }
 
+/// The name with its middle left out, where it would leave no room for the bar.
+fn short(name: String) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= LONGEST {
+        return name;
+    }
+    let (begin, end) = (LONGEST / 2 - 1, letters.len() - LONGEST / 2 + 1);
+    letters[..begin].iter().chain(&['.', '.']).chain(&letters[end..]).collect()
+}
+
 fn style(total: Option<u64>) -> ProgressStyle {
     ProgressStyle::with_template(if total.is_some() { BAR } else { SPINNER })
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -117,7 +131,16 @@ fn style(total: Option<u64>) -> ProgressStyle {
 mod tests {
     use indicatif::ProgressStyle;
 
-    use super::{BAR, SPINNER};
+    use super::{BAR, LONGEST, SPINNER, short};
+
+    #[test]
+    fn a_long_name_is_cut_in_its_middle() {
+        let whole = "get 12345678901234567890Übung.bi";
+        assert_eq!(short(whole.to_owned()), whole);
+        let long = short("get pxelinux.cfg/01-aa-bb-cc-dd-ee-ff".to_owned());
+        assert_eq!(long, "get pxelinux.cf..-bb-cc-dd-ee-ff");
+        assert_eq!(long.chars().count(), LONGEST);
+    }
 
     #[test]
     fn the_templates_are_well_formed() {
