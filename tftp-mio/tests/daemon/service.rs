@@ -139,6 +139,24 @@ fn a_socket_that_serves_no_requests_is_refused() {
     assert!(said.contains("cannot take the sockets over"), "{said}");
 }
 
+/// Another process would serve, to whom they do not belong.
+#[test]
+fn in_the_background_no_sockets_are_taken_over() {
+    let root = folder();
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_tftpd"), "--background"])
+        .args(["--listen", "127.0.0.1:0"])
+        .arg(root.path())
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("has passed sockets") && said.contains("--background"), "{said}");
+}
+
 #[test]
 fn in_the_background_the_caller_waits_until_it_is_served() {
     let (manager, root) = (Manager::new(), folder());

@@ -30,6 +30,11 @@ pub(crate) enum Fault {
     Map(#[from] MapFaults),
     #[error("{0}")]
     Question(String),
+    #[error(
+        "the service manager has passed sockets to this process, which --background would leave: \
+         run without it"
+    )]
+    Background,
     #[error(transparent)]
     LogFile(#[from] NoLog),
     #[error("cannot write the pid file {path}: {error}")]
@@ -73,7 +78,8 @@ impl Fault {
             | Self::Root { .. }
             | Self::Mail { .. }
             | Self::Map(_)
-            | Self::Question(_) => USAGE,
+            | Self::Question(_)
+            | Self::Background => USAGE,
             Self::Confine(error) if error.is_misuse() => USAGE,
             _ => FAILED,
         })

@@ -48,6 +48,9 @@ fn run() -> Result<ExitCode, Fault> {
         prepared.confinement(&settings.options)?;
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
+        if systemd::are_sockets_passed() {
+            return Err(Fault::Background);
+        }
         return background::start().map_err(Fault::system("cannot start in the background"));
     } else {
         serve(line, settings)?;

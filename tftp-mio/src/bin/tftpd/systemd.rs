@@ -10,13 +10,19 @@ use tftp_mio::server::Pulse;
 
 /// The sockets that were bound for us, in their order; none where we are to bind our own.
 ///
-/// Call it once, before there is another thread: it changes the environment.
+/// Call it once, before there is another thread: it changes the environment, as does
+/// [`are_sockets_passed`].
 ///
 /// # Errors
 /// When one of them is no UDP socket.
 pub(crate) fn sockets() -> io::Result<Vec<UdpSocket>> {
     let mut passed = ListenFd::from_env();
     (0..passed.len()).filter_map(|index| passed.take_udp_socket(index).transpose()).collect()
+}
+
+/// Whether there are such sockets. They are meant for this process alone.
+pub(crate) fn are_sockets_passed() -> bool {
+    ListenFd::from_env().len() > 0
 }
 
 /// We serve; `status` is shown to whoever asks for ours.
