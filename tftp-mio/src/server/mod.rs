@@ -30,6 +30,7 @@ mod reception;
 mod report;
 mod session;
 mod sessions;
+mod strangers;
 mod throttle;
 mod worker;
 
@@ -64,13 +65,14 @@ use limits::Admission;
 pub use limits::Capacity;
 use listeners::Listeners;
 use own_addresses::OwnAddresses;
-use policy::Published;
 pub use policy::Reloader;
+use policy::{Published, Subscription};
 use ports::{Ports, Range};
 pub use pulse::Pulse;
 use pulse::Rounds;
 use reception::Reception;
 use sessions::Sessions;
+use strangers::Strangers;
 use worker::{WAKE, Worker};
 
 /// How to serve. Plain data; [`Default`] is what `tftpd` does without options.
@@ -238,7 +240,7 @@ impl Server {
                 Helpers::new(Arc::clone(waker)),
                 Arc::clone(&admission),
                 giving_way,
-                Arc::clone(&own),
+                Strangers::new(Arc::clone(&own), Subscription::new(Arc::clone(&policy))),
             );
             let reception =
                 Reception::new(Arc::clone(&policy), Arc::clone(&own), workers.is_empty());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    peer::{Peer, ack, data, rrq},
+    peer::{Peer, ack, data, error, oack, rrq},
     server::Server,
 };
 
@@ -69,6 +69,29 @@ fn with_allowed_networks_all_others_are_dropped_and_deny_wins() {
     is_served(&server, v4(99));
     is_dropped(&server, v4(7));
     is_dropped(&server, v4(16));
+    server.stop();
+}
+
+/// Nor can they see a transfer of somebody else.
+#[test]
+fn a_denied_address_draws_no_answer_from_the_port_of_a_transfer() {
+    let server = server(&["--deny", "127.0.0.2"]);
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("timeout", "20")]));
+    peer.expect_next(oack(&[("timeout", "20")]));
+    for (from, answer) in [(v4(2), None), (v4(3), Some(error(5, "unknown transfer ID")))] {
+        let mut stranger = Peer::at(from, server.address());
+        stranger.send_to(ack(0), peer.tid());
+        match answer {
+            Some(answer) => assert_eq!(stranger.receive(), answer),
+            None => assert_eq!(stranger.receive_within(SILENCE), None),
+        }
+    }
+    let line = server.log_line("peer=127.0.0.2:");
+    assert!(line.contains("sender may not ask"), "{line}");
+    peer.send(ack(0));
+    peer.expect_next(data(1, "content"));
+    peer.send(ack(1));
     server.stop();
 }
 

@@ -28,10 +28,10 @@ use super::{
     helpers::Helpers,
     limits::Admission,
     listeners::Listeners,
-    own_addresses::OwnAddresses,
     ports::Ports,
     report::Reporter,
     session::{Session, Way},
+    strangers::Strangers,
 };
 use crate::{socket::Socket, timers::Timers, transfer::Outbox};
 
@@ -53,7 +53,7 @@ pub(crate) struct Sessions {
     /// Sessions that have been reported, and only linger.
     lingering: usize,
     reporter: Reporter,
-    own: Arc<OwnAddresses>,
+    strangers: Strangers,
     timers: Timers,
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,
@@ -83,7 +83,7 @@ impl Sessions {
         helpers: Helpers,
         admission: Arc<Admission>,
         giving_way: GivingWay,
-        own: Arc<OwnAddresses>,
+        strangers: Strangers,
     ) -> Self {
         Self {
             registry,
@@ -95,7 +95,7 @@ impl Sessions {
             admission,
             giving_way,
             lingering: 0,
-            own,
+            strangers,
             timers: Timers::default(),
             queue: VecDeque::new(),
             helpers,

@@ -10,8 +10,9 @@ use super::{Sessions, socket_of};
 use crate::{
     server::{
         helpers::{Done, Outcome},
-        own_addresses::OwnAddresses,
+        report::Reporter,
         session::{Session, Way},
+        strangers::{Stranger, Strangers},
     },
     socket::{BATCH, Inbox, Route},
     storage::Sink,
@@ -41,7 +42,7 @@ impl Sessions {
             Way::Listener { index: its, .. } if its == index => {}
             Way::Own(_) | Way::Listener { .. } => return false,
         }
-        let whole = deliver(now, session, from, datagrams, &self.own);
+        let whole = deliver(now, session, from, datagrams, &mut self.strangers, &mut self.reporter);
         self.store(key, whole);
         self.carry_on(now, key);
         true
@@ -56,10 +57,11 @@ impl Sessions {
 
     fn receive(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
         let Some(session) = self.slots.get_mut(key) else { return };
+        let (strangers, reporter) = (&mut self.strangers, &mut self.reporter);
         let received = if session.transfer.is_in_lock_step() {
-            receive_singly(now, session, inbox, &self.own).map(|enough| (enough, None))
+            receive_singly(now, session, inbox, strangers, reporter).map(|enough| (enough, None))
         } else {
-            receive_batch(now, session, inbox, &self.own)
+            receive_batch(now, session, inbox, strangers, reporter)
         };
         match received {
             Ok((enough, whole)) => {
@@ -248,7 +250,8 @@ fn receive_batch(
     now: Instant,
     session: &mut Session,
     inbox: &mut Inbox,
-    own_addresses: &OwnAddresses,
+    strangers: &mut Strangers,
+    reporter: &mut Reporter,
 ) -> io::Result<(bool, Option<Box<dyn Sink>>)> {
     let Way::Own(own) = &session.way else { return Ok((true, None)) };
     // What comes in for a file that goes out is an ACK now and then.
@@ -256,7 +259,7 @@ fn receive_batch(
     let batch = own.socket.receive(inbox, most)?;
     let mut whole = None;
     for run in batch.runs() {
-        whole = whole.or(deliver(now, session, run.from, run.datagrams(), own_addresses));
+        whole = whole.or(deliver(now, session, run.from, run.datagrams(), strangers, reporter));
     }
     Ok((batch.drained, whole))
 }
@@ -269,12 +272,13 @@ fn receive_singly(
     now: Instant,
     session: &mut Session,
     inbox: &mut Inbox,
-    own_addresses: &OwnAddresses,
+    strangers: &mut Strangers,
+    reporter: &mut Reporter,
 ) -> io::Result<bool> {
     for _ in 0..BATCH {
         let Way::Own(own) = &session.way else { return Ok(true) };
         let Some((from, datagram)) = own.socket.receive_one(inbox)? else { return Ok(true) };
-        deliver(now, session, from, iter::once(datagram), own_addresses);
+        deliver(now, session, from, iter::once(datagram), strangers, reporter);
         if !session.transfer.awaits_answer() {
             return Ok(true);
         }
@@ -289,24 +293,26 @@ fn deliver<'d>(
     session: &mut Session,
     from: SocketAddr,
     datagrams: impl Iterator<Item = &'d [u8]>,
-    own_addresses: &OwnAddresses,
+    strangers: &mut Strangers,
+    reporter: &mut Reporter,
 ) -> Option<Box<dyn Sink>> {
     let Session { transfer, way, about, .. } = session;
     let peer = transfer.peer();
     transfer.handle_datagrams(now, from, datagrams, |verdict| match verdict {
         Verdict::Accepted => {}
         Verdict::Ignored(why) => tracing::trace!(%from, ?why, "packet ignored"),
-        Verdict::Stray if own_addresses.contains(from) => {
-            tracing::debug!(%from, "packet from ourselves");
-        }
-        Verdict::Stray => {
-            tracing::debug!(%from, %peer, "packet from a stranger");
-            if let Way::Own(own) = way
-                && let Err(error) = own.socket.send(Route { to: from, from: None }, UNKNOWN_TID)
-            {
-                tracing::debug!(%from, %error, "an ERROR could not be sent");
+        Verdict::Stray => match strangers.who_is(from) {
+            Stranger::Ourselves => tracing::debug!(%from, "packet from ourselves"),
+            Stranger::Denied => reporter.sender_refused(now, from),
+            Stranger::Other => {
+                tracing::debug!(%from, %peer, "packet from a stranger");
+                if let Way::Own(own) = way
+                    && let Err(error) = own.socket.send(Route { to: from, from: None }, UNKNOWN_TID)
+                {
+                    tracing::debug!(%from, %error, "an ERROR could not be sent");
+                }
             }
-        }
+        },
         Verdict::PeerError { code, message } => {
             about.peer_error = Some(Box::new((code, message.into())));
         }
