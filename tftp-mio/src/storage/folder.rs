@@ -34,6 +34,7 @@ const NOT_FOUND: Denied = Denied::new(ErrorCode::FILE_NOT_FOUND, "file not found
 const NOT_ALLOWED: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "access denied");
 const NO_FILE: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "not a regular file");
 const NO_FOLDER: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "no such folder");
+const NO_NAME: Denied = Denied::new(ErrorCode::ACCESS_VIOLATION, "no file can have that name");
 
 impl Folder {
     /// Serves the folder at `root`, and takes uploads as told: by a [`WritePolicy`], or in full by
@@ -77,7 +78,7 @@ impl Folder {
         let lookup = Lookup::new(self.root(), &self.names, wanted);
         let base = lookup.bases(&path).into_iter().next().unwrap_or_default();
         let path = if self.names.ignore_case {
-            lookup.as_spelled(&base, &path).map_err(|error| denied(&error))?
+            lookup.as_spelled(&base, &path).map_err(|error| unwritable(&error))?
         } else {
             base.join(path)
         };
@@ -92,7 +93,7 @@ impl Folder {
     fn target(&self, path: PathBuf) -> Result<PathBuf, Denied> {
         match self.root().symlink_metadata(&path) {
             Ok(found) if found.is_symlink() => {
-                real_path(self.root(), &path).map_err(|error| denied(&error))
+                real_path(self.root(), &path).map_err(|error| unwritable(&error))
             }
             _ => Ok(path),
         }
@@ -191,12 +192,12 @@ impl Storage for Folder {
             return Err(NOT_ALLOWED);
         }
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        let folder = self.root().open_dir(parent).map_err(|error| match denied(&error) {
-            refusal if refusal == NOT_FOUND => {
+        let folder = self.root().open_dir(parent).map_err(|error| {
+            let refusal = unwritable(&error);
+            if refusal == NO_FOLDER {
                 self.root.tell_if_gone();
-                NO_FOLDER
             }
-            refusal => refusal,
+            refusal
         })?;
         let mut replaced = None;
         match folder.symlink_metadata(file_name) {
@@ -213,14 +214,14 @@ impl Storage for Folder {
             }
             Ok(found) => replaced = mode(&found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(denied(&error)),
+            Err(error) => return Err(unwritable(&error)),
         }
         let begun = Upload::begin(&folder, file_name, &self.uploads, wanted.announced, replaced);
         match begun {
             Ok(upload) => Ok(Box::new(upload)),
             Err(error) => Err(match trouble(&error) {
                 (code @ ErrorCode::DISK_FULL, text) => Denied::new(code, text),
-                _ => denied(&error),
+                _ => unwritable(&error),
             }),
         }
     }
@@ -264,6 +265,15 @@ fn denied(error: &io::Error) -> Denied {
         | ErrorKind::StaleNetworkFileHandle => NOT_FOUND,
         _ if out_of_descriptors(error) => Denied::BUSY,
         _ => NOT_ALLOWED,
+    }
+}
+
+/// What a client is told when a name cannot be written.
+fn unwritable(error: &io::Error) -> Denied {
+    match denied(error) {
+        refusal if refusal != NOT_FOUND => refusal,
+        _ if error.kind() == io::ErrorKind::InvalidFilename => NO_NAME,
+        _ => NO_FOLDER,
     }
 }
 

@@ -130,9 +130,11 @@ fn many_messages_have_names_of_their_own_and_only_we_may_read_them() {
 #[test]
 fn who_is_no_user_gets_no_mail() {
     let post = Post::open(&[]);
+    fs::write(post.folder.path().join("file"), "").expect("a file");
     let mut peer = Peer::of(&post.server);
     for (name, code) in [
         ("bob", 7),
+        ("file", 7),
         ("bob@tom", 7),
         ("no-maildir", 7),
         ("half", 7),

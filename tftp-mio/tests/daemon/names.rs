@@ -295,6 +295,40 @@ fn names_too_long_for_a_file_are_not_found() {
     tree.server.stop();
 }
 
+/// Code 1 would speak of a file that was to be read.
+#[test]
+fn a_name_that_cannot_be_written_is_refused_with_code_2() {
+    let tree = Tree::new();
+    symlink("missing/file", tree.root().join("to-nowhere")).expect("a link");
+    let mut peer = Peer::of(&tree.server);
+    for (name, text) in [
+        ("a".repeat(300), "no file can have that name"),
+        ("dir/".to_owned() + &"a".repeat(300), "no file can have that name"),
+        ("a".repeat(300) + "/file", "no file can have that name"),
+        ("to-nowhere".into(), "no such folder"),
+        ("missing/file".into(), "no such folder"),
+        ("file/new".into(), "no such folder"),
+    ] {
+        peer.ask(wrq(&name, &[]));
+        assert_eq!(peer.expect_error(2), text, "{name}");
+    }
+    tree.server.stop();
+}
+
+/// As a file is created through it by any program.
+#[test]
+fn an_upload_through_a_link_to_a_file_that_is_missing_makes_that_file() {
+    let tree = Tree::new();
+    symlink("dir/new", tree.root().join("link")).expect("a link");
+    let mut peer = Peer::of(&tree.server);
+    peer.ask(wrq("link", &[]));
+    peer.expect(ack(0));
+    peer.send(data(1, "new"));
+    peer.expect(ack(1));
+    assert_eq!(fs::read(tree.root().join("dir/new")).expect("the upload"), b"new");
+    tree.server.stop();
+}
+
 #[test]
 fn a_missing_file_is_told_as_such_and_nothing_else_is() {
     let tree = Tree::new();

@@ -58,7 +58,10 @@ impl Mail {
         })?;
         let maildir = self.maildir(recipient.user).map_err(|error| {
             wanted.note(format_args!("Maildir \"{}\": {error}", recipient.user));
-            if error.kind() == io::ErrorKind::NotFound { NO_USER } else { denied(&error) }
+            match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => NO_USER,
+                _ => denied(&error),
+            }
         })?;
         wanted.note(format_args!("Maildir \"{}\"", recipient.user));
         let envelope = Envelope::new(wanted.client, &recipient, &self.host);
