@@ -10,7 +10,10 @@ use super::{
     session::Session,
     throttle::Throttle,
 };
-use crate::{socket::Arrival, storage::Denied};
+use crate::{
+    socket::Arrival,
+    storage::{Denied, is_our_trouble, trouble_in_full},
+};
 
 /// Speaks for one worker.
 pub(crate) struct Reporter {
@@ -104,15 +107,21 @@ fn withheld(lines: u64) {
     tracing::warn!(lines, "a flood: lines about refused and unanswered requests were left out");
 }
 
+/// Writes a line: a warning where the server itself is in trouble.
+macro_rules! record {
+    ($warn:expr, $($what:tt)+) => {
+        if $warn { tracing::warn!($($what)+) } else { tracing::info!($($what)+) }
+    };
+}
+
 fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reason: Option<String>) {
     let trouble = session.transfer.take_content_error();
     let (about, transfer) = (&session.about, &session.transfer);
     let stats = transfer.stats();
-    let reason = match trouble {
-        Some(error) => Some(format!("{}: {error}", reason.unwrap_or_default())),
-        None => reason,
-    };
-    tracing::info!(
+    let warn = trouble.as_ref().is_some_and(is_our_trouble);
+    let reason = trouble.as_ref().map(trouble_in_full).or(reason);
+    record!(
+        warn,
         peer = %transfer.peer(),
         op = verb(about.operation),
         name = Escaped(&about.name).to_string(),
@@ -132,7 +141,8 @@ fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reaso
 }
 
 fn refused(peer: SocketAddr, request: &Request<'_>, file: Option<&[u8]>, why: &Denied) {
-    tracing::info!(
+    record!(
+        why.is_our_trouble(),
         %peer,
         op = verb(request.operation),
         name = Escaped(request.filename).to_string(),

@@ -118,12 +118,23 @@ impl Draft {
                 self.folder.rename(temporary, &self.folder, target).map(|()| true)
             } else {
                 system::rename_to_new(&self.folder, temporary, target)
-            }?;
+            }
+            .map_err(|error| self.explained(error, target))?;
             if moved {
                 self.temporary = None;
             }
         }
         self.sync_names()
+    }
+
+    /// What is in the way of a name. The sandbox allows to replace no folder, and would say just that.
+    fn explained(&self, error: io::Error, target: &OsStr) -> io::Error {
+        match self.folder.symlink_metadata(target) {
+            Ok(found) if found.is_dir() && error.kind() != io::ErrorKind::AlreadyExists => {
+                io::ErrorKind::IsADirectory.into()
+            }
+            _ => error,
+        }
     }
 
     fn sync_names(&self) -> io::Result<()> {
@@ -188,7 +199,8 @@ mod system {
     use cap_std::fs::Dir;
     use rustix::{
         fs::{
-            AtFlags, CWD, Mode, OFlags, RenameFlags, fsync, linkat, openat, renameat_with, syncfs,
+            AtFlags, CWD, Mode, OFlags, RenameFlags, fstat, fsync, linkat, openat, renameat_with,
+            syncfs,
         },
         io::Errno,
     };
@@ -220,8 +232,9 @@ mod system {
     /// Gives an open file a name, which must be new.
     pub(super) fn link(file: &File, folder: &Dir, name: &OsStr) -> io::Result<()> {
         match linkat(file, "", folder, name, AtFlags::EMPTY_PATH) {
-            // Before Linux 6.10 this took a privilege; with procfs it does not.
-            Err(Errno::NOENT) => {
+            // Before Linux 6.10 this took a privilege; with procfs it does not. In a folder that was
+            // removed nothing helps.
+            Err(Errno::NOENT) if fstat(folder).is_ok_and(|found| found.st_nlink > 0) => {
                 let path = format!("/proc/self/fd/{}", file.as_raw_fd());
                 Ok(linkat(CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)?)
             }

@@ -75,6 +75,11 @@ impl Denied {
     /// asks once more.
     pub const BUSY: Self = Self::new(ErrorCode::NOT_DEFINED, "server is busy, try again");
 
+    /// Whether it is for want of what the server itself should have.
+    pub(crate) fn is_our_trouble(&self) -> bool {
+        *self == Self::BUSY || self.text == NO_SPACE
+    }
+
     /// A refusal with a fixed text.
     pub const fn new(code: ErrorCode, text: &'static str) -> Self {
         Self { code, text: Cow::Borrowed(text) }
@@ -182,18 +187,42 @@ pub trait Sink: Send {
 pub(crate) fn trouble(error: &io::Error) -> (ErrorCode, &'static str) {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            (ErrorCode::DISK_FULL, "no space left")
+            (ErrorCode::DISK_FULL, NO_SPACE)
         }
         io::ErrorKind::FileTooLarge => {
             (ErrorCode::DISK_FULL, "the file is larger than is taken here")
         }
         io::ErrorKind::AlreadyExists => (ErrorCode::FILE_EXISTS, "file already exists"),
+        io::ErrorKind::NotFound => (ErrorCode::ACCESS_VIOLATION, "the folder is gone"),
+        io::ErrorKind::IsADirectory => {
+            (ErrorCode::ACCESS_VIOLATION, "there is a folder of that name")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            (ErrorCode::ACCESS_VIOLATION, "access denied")
+        }
         io::ErrorKind::UnexpectedEof => {
             (ErrorCode::NOT_DEFINED, "the file became shorter while it was read")
         }
         io::ErrorKind::InvalidData => {
             (ErrorCode::NOT_DEFINED, "the file is not as long as its tsize")
         }
-        _ => (ErrorCode::NOT_DEFINED, "input/output error"),
+        _ => (ErrorCode::NOT_DEFINED, ANY_TROUBLE),
     }
+}
+
+const ANY_TROUBLE: &str = "input/output error";
+const NO_SPACE: &str = "no space left";
+
+/// The same for our own log: in the words of the system where the peer is told nothing exact.
+pub(crate) fn trouble_in_full(error: &io::Error) -> String {
+    match trouble(error) {
+        (_, ANY_TROUBLE) => error.to_string(),
+        (_, text) => text.into(),
+    }
+}
+
+/// Whether it is not the peer who has brought that trouble.
+pub(crate) fn is_our_trouble(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, FileTooLarge, InvalidData};
+    !matches!(error.kind(), AlreadyExists | FileTooLarge | InvalidData)
 }

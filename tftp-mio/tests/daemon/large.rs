@@ -126,7 +126,9 @@ fn a_full_disk_is_error_3_and_leaves_nothing() {
         assert_eq!(fs::read_dir(&folder).expect("the folder that the server sees").count(), 0);
     }
     let log = server.stop();
-    assert_eq!(log.matches("outcome=\"failed\"").count(), 2, "{log}");
+    let lines = log.lines().filter(|line| line.contains(" WARN transfer "));
+    let fits = |line: &&str| line.ends_with("outcome=\"failed\" reason=\"no space left\"");
+    assert_eq!(lines.filter(fits).count(), 2, "{log}");
 }
 
 /// Whatever was announced, and whoever else takes space meanwhile.

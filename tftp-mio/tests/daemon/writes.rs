@@ -309,3 +309,38 @@ fn a_folder_is_not_made_and_not_replaced() {
     assert_eq!(read(&server, "dir/new"), b"inner");
     server.stop();
 }
+
+/// The operator learns of it with `--quiet` too.
+#[test]
+fn an_upload_whose_folder_goes_is_told_so_and_the_log_is_warned() {
+    for policy in ["create", "overwrite"] {
+        let server = Server::with(["--write", policy]);
+        let folder = server.root().join("dir");
+        fs::create_dir(&folder).expect("a folder");
+        let mut peer = Peer::of(&server);
+        peer.ask(wrq("dir/new", &[]));
+        peer.expect(ack(0));
+        fs::remove_dir(&folder).expect("our own folder");
+        peer.send(data(1, "content"));
+        assert_eq!(peer.expect_error(2), "the folder is gone");
+        let line = server.log_line(" WARN transfer ");
+        assert!(line.ends_with("outcome=\"failed\" reason=\"the folder is gone\""), "{line}");
+        server.stop();
+    }
+}
+
+#[test]
+fn an_upload_in_whose_place_a_folder_was_made_leaves_that_alone() {
+    for (policy, code) in [("create", 6), ("overwrite", 2)] {
+        let server = Server::with(["--write", policy]);
+        let mut peer = Peer::of(&server);
+        peer.ask(wrq("new", &[]));
+        peer.expect(ack(0));
+        fs::create_dir(server.root().join("new")).expect("a folder");
+        peer.send(data(1, "content"));
+        let text = peer.expect_error(code);
+        assert!(code == 6 || text == "there is a folder of that name", "{text}");
+        assert_eq!(names(&server), ["new"]);
+        server.stop();
+    }
+}
