@@ -12,6 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
+    manager::Manager,
     peer::{Peer, ack, data, oack, rrq, wrq},
     preload::preload,
     server::{Server, command},
@@ -222,6 +223,66 @@ fn what_could_not_be_served_without_the_rights_of_root_is_said_at_the_start() {
     let low = ["--user", "nobody", "--ports", "100-200"];
     let said = refused(command(low).arg(root.path()));
     assert!(said.contains("transfer port 100 takes the rights of root"), "{said}");
+}
+
+/// What the system says of the same options with `--check`, and how that ends.
+fn check(options: &[&str], root: &Path) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tftpd"));
+    run_to_its_end(command.arg("--check").args(options).arg(root))
+}
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn a_check_fails_where_the_start_would_for_want_of_rights() {
+    let root = TempDir::new().expect("a folder to serve");
+    fs::set_permissions(root.path(), Permissions::from_mode(0o700)).expect("our own folder");
+    let (code, said) = check(&["--user", "nobody"], root.path());
+    assert!(code == 1 && said.contains("user nobody cannot enter"), "{code}: {said}");
+    fs::set_permissions(root.path(), Permissions::from_mode(0o755)).expect("our own folder");
+    let (code, said) = check(&["--user", "nobody", "--ports", "100-200"], root.path());
+    assert!(code == 1 && said.contains("takes the rights of root"), "{code}: {said}");
+    let (code, said) = check(&["--user", "nobody"], root.path());
+    assert!(code == 0 && said.contains("# serving") && !said.contains("warning"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn what_will_not_be_possible_later_is_said_at_the_start_and_by_a_check() {
+    let (root, around) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    for folder in [&root, &around] {
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("our own folder");
+    }
+    let at = |name: &str| around.path().join(name).to_str().expect("text").to_owned();
+    for file in ["config.toml", "map.toml"] {
+        fs::write(at(file), "").expect("a file");
+        fs::set_permissions(at(file), Permissions::from_mode(0o600)).expect("our own file");
+    }
+    let (config, map, log) = (at("config.toml"), at("map.toml"), at("log"));
+    let options = ["--user", "nobody", "--write", "create", "--config", &config, "--map", &map];
+    let options = [&options[..], &["--log-file", &log]].concat();
+    let warnings = [
+        format!("user nobody cannot write into {} itself", root.path().display()),
+        format!("user nobody cannot read the configuration {config} again"),
+        format!("user nobody cannot read the map {map} again"),
+        format!("user nobody cannot make files in {}", around.path().display()),
+    ];
+    let (code, said) = check(&options, root.path());
+    assert_eq!(code, 0, "{said}");
+    for warning in &warnings {
+        assert!(said.contains(&format!("tftpd: warning: {warning}")), "{warning} is not in {said}");
+    }
+
+    let manager = Manager::new();
+    let socket = manager.folder().join("notify");
+    fs::set_permissions(socket, Permissions::from_mode(0o666)).expect("our own socket");
+    fs::set_permissions(manager.folder(), Permissions::from_mode(0o755)).expect("our own folder");
+    let service = manager.start(command(&options).arg(root.path()));
+    manager.ready();
+    service.stop();
+    let said = fs::read_to_string(&log).expect("the log");
+    for warning in &warnings {
+        assert!(said.contains(&format!(" WARN {warning}")), "{warning} is not in {said}");
+    }
 }
 
 /// A copy of the program that everybody may run.

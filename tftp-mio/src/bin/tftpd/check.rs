@@ -9,13 +9,33 @@ use tftp_mio::server::{self, Decision};
 
 use crate::{
     fault::{Fault, STOPPED},
-    options::Settings,
+    foresight::Foresight,
+    options::{Options, Settings},
     prepared::Prepared,
 };
 use question::Question;
 
 /// The request would not be granted.
 const REFUSED: u8 = 1;
+
+/// Gives up the rights that a server would give up, as it would be no use to say what could not run.
+/// What will not be possible any more is said on standard error.
+///
+/// # Errors
+/// Where the start would fail of it.
+pub(crate) fn confine(options: &Options, prepared: &Prepared) -> Result<(), Fault> {
+    let confinement = prepared.confinement(options)?;
+    let foresight = Foresight::new(options, prepared);
+    if let Some(whom) = confinement.is_beyond_us() {
+        eprintln!("tftpd: warning: whether {whom} can serve this is only seen by root");
+        return Ok(());
+    }
+    let confined = confinement.apply(*prepared.config.ports.start())?;
+    for warning in foresight.warnings(confined.whom()) {
+        eprintln!("tftpd: warning: {warning}");
+    }
+    Ok(())
+}
 
 /// Writes it to standard output, as a configuration file that says the same.
 pub(crate) fn tell(settings: &Settings, prepared: &Prepared) {

@@ -6,6 +6,8 @@ mod check;
 mod confine;
 mod control;
 mod fault;
+#[cfg(unix)]
+mod foresight;
 #[cfg(test)]
 mod generated;
 mod log;
@@ -26,6 +28,7 @@ use tftp_mio::server::Server;
 use background::Detached;
 use control::{Control, Signals};
 use fault::{Fault, STOPPED};
+use foresight::Foresight;
 use log::Log;
 use metrics::Metrics;
 use options::{CommandLine, Settings};
@@ -45,7 +48,7 @@ fn run() -> Result<ExitCode, Fault> {
         if let Some(asked) = &service.asked {
             return check::explain(&prepared, asked);
         }
-        prepared.confinement(&settings.options)?;
+        check::confine(&settings.options, &prepared)?;
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         if systemd::are_sockets_passed() {
@@ -95,6 +98,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         server.receive_buffer() / 1024
     );
     log.give_to(&confinement);
+    let foresight = Foresight::new(&settings.options, &prepared);
     let confined = confinement.apply(*prepared.config.ports.start())?;
     let start = format!("{start}; {confined}");
     if let Some(sweep) = prepared.sweep {
@@ -106,6 +110,9 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
     tracing::info!("{start}");
     if confined.is_root {
         tracing::warn!("running as root: --user gives up its rights once the sockets are bound");
+    }
+    for warning in foresight.warnings(confined.whom()) {
+        tracing::warn!("{warning}");
     }
     let control = Control::new(line, settings, prepared.places, log, &server);
     control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;

@@ -92,6 +92,11 @@ impl Prepared {
         })
     }
 
+    /// The served folder, without links on the way.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// What the process will be confined to.
     ///
     /// # Errors

@@ -22,6 +22,10 @@ impl Identity {
         }
     }
 
+    pub(super) fn is_within_reach(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn give(&self, _: &File) -> io::Result<()> {
         match *self {}
     }

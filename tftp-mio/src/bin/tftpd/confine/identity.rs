@@ -68,6 +68,11 @@ impl Identity {
         Ok(Some(Self { user, group, groups, name, root: Root::open(root)? }))
     }
 
+    /// Whether we may become it.
+    pub(super) fn is_within_reach(&self) -> bool {
+        is_root() || self.is_current()
+    }
+
     /// Becomes it for good: none of the old rights are left, and none can be had back.
     pub(super) fn assume(&self) -> Result<(), CannotConfine> {
         self.switch().map_err(|errno| CannotConfine::Identity {

@@ -123,6 +123,12 @@ impl Confinement {
         Ok(Self { identity, sandbox })
     }
 
+    /// Whom the process is to become and cannot, as it is not root's.
+    pub(crate) fn is_beyond_us(&self) -> Option<String> {
+        let identity = self.identity.as_ref()?;
+        (!identity.is_within_reach()).then(|| identity.to_string())
+    }
+
     /// Makes a file that we have just made, and that will be opened again without the rights of root,
     /// the new user's.
     ///
@@ -174,6 +180,13 @@ pub(crate) struct Confined {
     pub(crate) is_root: bool,
     no_new_privileges: bool,
     sandbox: String,
+}
+
+impl Confined {
+    /// Whose rights the process has.
+    pub(crate) fn whom(&self) -> &str {
+        self.whom.as_deref().unwrap_or("this process")
+    }
 }
 
 impl fmt::Display for Confined {
