@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     net::{Ipv4Addr, SocketAddr},
     os::unix::net::UnixDatagram,
     path::Path,
@@ -50,6 +51,8 @@ impl Manager {
             let mut message = [0; 4096];
             let len = match self.socket.recv(&mut message) {
                 Ok(len) => len,
+                // A child of another test has ended.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => panic!("nobody has told {line}: {error}"),
             };
             let message = std::str::from_utf8(&message[..len]).expect("text");

@@ -5,7 +5,10 @@ use std::{
     fs::{self, File, Permissions},
     io,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{PermissionsExt as _, symlink},
+    },
     path::Path,
     process::{Command, Stdio},
     thread::{self, ScopedJoinHandle},
@@ -268,6 +271,36 @@ fn hup_opens_the_log_file_anew_whatever_is_wrong_with_the_configuration() {
     let (old, new) = (old.expect("the old log"), new.expect("the new log"));
     assert!(new.contains("not reloaded") && new.contains("stopped"), "{new}");
     assert!(!old.contains("not reloaded"), "{old}");
+}
+
+/// Of each file the link is in one folder, and what it leads to in another.
+#[test]
+fn hup_reads_files_anew_that_are_links_to_other_folders() {
+    let (manager, root) = (Manager::new(), folder());
+    let [links, files] = ["links", "files"].map(|name| manager.folder().join(name));
+    for folder in [&links, &files] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    for name in ["config", "map"] {
+        fs::write(files.join(name), "").expect("a file");
+        symlink(files.join(name), links.join(name)).expect("a link");
+    }
+    let mut command = command([""; 0]);
+    for option in ["config", "map"] {
+        command.arg(format!("--{option}")).arg(links.join(option));
+    }
+    let service = manager.start(command.arg(root.path()));
+    let address = manager.ready();
+
+    fs::write(files.join("config"), "max-blksize = 600\n").expect("a configuration");
+    fs::write(files.join("map"), "r ^menu$ file\n").expect("rules");
+    service.signal(Signal::HUP);
+    manager.told("RELOADING=1");
+    manager.told("READY=1");
+    let mut peer = peer(address);
+    peer.ask(rrq("menu", &[("blksize", "1000")]));
+    peer.expect(oack(&[("blksize", "600")]));
+    service.stop();
 }
 
 /// It is in a folder of root's, where nobody else may create another one.

@@ -113,8 +113,13 @@ impl Prepared {
             let file = file.map(std::path::absolute).transpose()?;
             Ok(file.as_deref().and_then(Path::parent).into_iter().map(Into::into).collect())
         };
-        let config = folder_of(options.service.config.as_ref())?;
-        let map = folder_of(options.files.map.as_ref())?;
+        // Where such a file is a link, what it leads to is opened.
+        let both_of = |file: Option<&PathBuf>| -> io::Result<Vec<PathBuf>> {
+            let behind = file.and_then(|file| file.canonicalize().ok());
+            Ok([folder_of(file)?, folder_of(behind.as_ref())?].concat())
+        };
+        let config = both_of(options.service.config.as_ref())?;
+        let map = both_of(options.files.map.as_ref())?;
         Ok(Needs {
             root: self.root.clone(),
             // A reload of the configuration may take uploads where there were none.
