@@ -3,7 +3,10 @@
 use rustyline::completion::{FilenameCompleter, Pair, extract_word, unescape};
 
 use super::seen::Seen;
-use crate::command::{self, Argument};
+use crate::{
+    command::{self, Argument},
+    show,
+};
 
 /// Where the word at the end of `line` begins, and the words that it may become.
 pub(super) fn candidates(line: &str, seen: &Seen) -> (usize, Vec<Pair>) {
@@ -40,7 +43,9 @@ pub(super) fn candidates(line: &str, seen: &Seen) -> (usize, Vec<Pair>) {
 fn paths(line: &str, wanted: impl Fn(&Pair) -> bool) -> (usize, Vec<Pair>) {
     match FilenameCompleter::new().complete_path(line, line.len()) {
         Ok((start, mut paths)) => {
-            paths.retain(wanted);
+            // Whoever made a file chose its name: one that would steer the terminal is not shown.
+            paths
+                .retain(|path| wanted(path) && show::name(path.display.as_bytes()) == path.display);
             (start, paths)
         }
         Err(_) => (line.len(), Vec::new()),
@@ -83,6 +88,18 @@ mod tests {
         assert_eq!(completed("timeout "), ["auto"]);
         assert!(completed("connect boot.example 6").is_empty());
         assert!(completed("bogus x").is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_would_steer_the_terminal_are_not_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["file \x1b[2J", "file\n", "file 'of' Übung"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let offered = completed(&format!("put {}/f", folder.path().display()));
+        assert_eq!(offered.len(), 1, "{offered:?}");
+        assert!(offered[0].ends_with("Übung"), "{offered:?}");
     }
 
     #[test]
