@@ -37,12 +37,22 @@ pub(crate) fn os(text: impl AsRef<OsStr>) -> String {
 /// A reader that has gone away is its own business, so a failure is dropped; `println!` would
 /// panic.
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
+    let _ = try_line(text);
+}
+
+/// The same where it matters.
+pub(crate) fn try_line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
 }
 
 /// Prints a line to standard error, in the same way.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = try_note(text);
+}
+
+/// The same where it matters.
+pub(crate) fn try_note(text: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{text}")
 }
 
 /// Prints what went wrong, in one line.

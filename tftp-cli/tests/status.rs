@@ -110,6 +110,21 @@ fn an_object_beside_the_file_goes_to_standard_error() {
     assert_eq!(object(&run.stderr)["local"], "-");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_object_that_cannot_be_written_is_local_trouble() {
+    let folder = tempdir().unwrap();
+    let server = Server::start(|listener| listener.accept_any().1.serve(b"content"));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tftp"));
+    command.args(["--no-options", "--json", "127.0.0.1", &server.port, "-c", "get b"]);
+    let streams = command.current_dir(folder.path()).stdout(full);
+    let run = Run::of(streams.stderr(std::process::Stdio::piped()).spawn().unwrap()).ends_with(4);
+    server.finish();
+    assert!(run.stderr.starts_with("tftp: --json: No space left on device"), "{}", run.stderr);
+    assert_eq!(entries(folder.path()), ["b"]);
+}
+
 #[test]
 fn each_of_several_files_has_an_object() {
     let folder = tempdir().unwrap();

@@ -27,9 +27,7 @@ impl Session {
         several(files, |file| {
             let mut story = self.story_of_get(file);
             let outcome = self.fetch(file, &mut story);
-            let outcome = outcome.map_err(|fault| Self::tell_of_port(&file.remote, fault));
-            self.tell(&story, &outcome);
-            outcome.map(drop)
+            self.tell(&story, &file.remote, outcome)
         })
     }
 

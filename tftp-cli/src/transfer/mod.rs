@@ -6,7 +6,7 @@ mod put;
 mod record;
 mod summary;
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use tftp_core::Mode;
 use tftp_mio::client::{Client, Progress, Report, Settings};
@@ -155,19 +155,32 @@ impl Session {
     }
 
     /// Tells how a transfer went: an object for programs, a line for people.
-    fn tell(&self, story: &Story, outcome: &Result<Report, Fault>) {
-        let line = match outcome {
+    ///
+    /// # Errors
+    /// The fault of the transfer, or else that no program can be told.
+    fn tell(
+        &self,
+        story: &Story,
+        remote: &Remote,
+        outcome: Result<Report, Fault>,
+    ) -> Result<(), Fault> {
+        let outcome = outcome.map_err(|fault| Self::tell_of_port(remote, fault));
+        let line = match &outcome {
             _ if self.preferences.json => record::record(story, outcome.as_ref()),
             Ok(report) if self.preferences.words != Words::Quiet => {
                 summary::summary(&story.way(), report)
             }
-            _ => return,
+            _ => return outcome.map(drop),
         };
         // Beside the data, where that is standard output.
-        if story.writes_to_stdout() {
-            show::note(&line);
-        } else {
-            show::line(&line);
+        let told =
+            if story.writes_to_stdout() { show::try_note(&line) } else { show::try_line(&line) };
+        outcome?;
+        match told {
+            Err(error) if self.preferences.json && error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Fault::local("--json", error))
+            }
+            _ => Ok(()),
         }
     }
 }
