@@ -251,6 +251,22 @@ fn several_files_go_into_a_folder_on_the_server() {
 }
 
 #[test]
+fn of_several_files_no_two_have_one_name() {
+    let folder = tempdir().unwrap();
+    for name in ["x/a", "y/a"] {
+        fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    for (command, name) in
+        [("get -a x/a y/a", "a"), ("put x/a y/a to/", "to/a"), ("put -a */a", "a")]
+    {
+        let run = Server::start(|_| ()).run(folder.path(), &["-c", command], b"").ends_with(2);
+        let told = format!("two files would be called `{name}`; ");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn of_several_files_none_is_sent_unless_all_can_be_read() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();

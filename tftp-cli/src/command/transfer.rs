@@ -1,6 +1,7 @@
 //! `get` and `put`: the names of a transfer.
 
 use std::{
+    collections::HashSet,
     ffi::{OsStr, OsString},
     path::PathBuf,
 };
@@ -109,8 +110,13 @@ fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
             if names.is_empty() {
                 return Err(missing("REMOTE"));
             }
-            let files = names.iter().map(|name| Get::parse(name, None));
-            files.collect::<Result<_, _>>()?
+            let files: Vec<_> =
+                names.iter().map(|name| Get::parse(name, None)).collect::<Result<_, _>>()?;
+            all_apart(files.iter().filter_map(|file| match &file.to {
+                Target::Stdout => None,
+                Target::Path(path) => Some(show::os(path)),
+            }))?;
+            files
         }
         [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option, ":")),
         [] => return Err(missing("REMOTE")),
@@ -124,6 +130,19 @@ fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
         }
     };
     Ok(Command::Get(files))
+}
+
+/// Refuses two files of one name, of which the second would replace the first.
+pub(crate) fn all_apart(names: impl Iterator<Item = String>) -> Result<(), Misuse> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if let Some(name) = seen.replace(name) {
+            return Err(Misuse(format!(
+                "two files would be called `{name}`; transfer one by itself, under another name"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The words of a `get` that name files on a server.

@@ -10,7 +10,7 @@ use tftp_mio::client::{Report, Source, Upload};
 
 use super::{Story, several};
 use crate::{
-    command::transfer::{Origin, Put},
+    command::transfer::{Origin, Put, all_apart},
     fault::Fault,
     local::Stdin,
     remote::Remote,
@@ -90,6 +90,8 @@ impl Session {
                 "put: {number} files cannot all be called `{name}`; end it with / to name a folder"
             )));
         }
+        all_apart(files.iter().map(|file| show::name(&file.remote.name)))
+            .map_err(|misuse| Fault::Usage(format!("put: {}", misuse.0)))?;
         Ok(files)
     }
 
