@@ -26,7 +26,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 
 use args::{Args, Job};
 use command::Command;
@@ -42,8 +42,17 @@ pub fn command() -> clap::Command {
 
 /// Runs the program, and returns its exit status.
 pub fn main() -> ExitCode {
-    // Clap ends the program with 2 itself when an option makes no sense.
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
+            let _ = error.print();
+            // Other clients have `--get -r NAME`, or `-g`.
+            show::note("Files are moved by commands: tftp HOST -c get NAME [LOCAL]");
+            return Status::Usage.into();
+        }
+        // Clap ends the program itself: with 2 when an option makes no sense.
+        Err(error) => error.exit(),
+    };
     let status = run(&args).unwrap_or_else(|fault| {
         show::fault(&fault);
         fault.status()

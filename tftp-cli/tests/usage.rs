@@ -48,6 +48,15 @@ fn wrong_options_end_with_2_and_say_what_to_type() {
 }
 
 #[test]
+fn whoever_types_the_options_of_other_clients_is_told_of_commands() {
+    for args in [&["--get", "-r", "a", "127.0.0.1"][..], &["-g", "-r", "a", "127.0.0.1"]] {
+        let run = run(args).ends_with(2);
+        let told = "Files are moved by commands: tftp HOST -c get NAME [LOCAL]\n";
+        assert!(run.stderr.ends_with(told), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn a_mail_cannot_be_fetched() {
     let run = run(&["-m", "mail", "127.0.0.1", "-c", "get", "x"]).ends_with(2);
     assert_eq!(run.stderr, "tftp: get x: mail mode is for put only; choose octet or netascii\n");
