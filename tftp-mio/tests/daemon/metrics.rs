@@ -147,6 +147,34 @@ fn clients_that_behave_badly_disturb_nobody() {
     server.stop();
 }
 
+#[test]
+fn the_oldest_connection_gives_way_to_one_more() {
+    let (server, address) = measured();
+    let half = || {
+        let mut stream = connect(address);
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").expect("it is taken");
+        stream
+    };
+    let mut waiting: Vec<TcpStream> = (0..40).map(|_| half()).collect();
+    let (head, _) = ask(address, "GET /metrics");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    // The first is gone, and the last is not.
+    let mut byte = [0];
+    match waiting[0].read(&mut byte) {
+        Ok(read) => assert_eq!(read, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+    }
+    waiting[39].write_all(b"metrics\r\n\r\n").expect("it is open");
+    let mut answer = String::new();
+    waiting[39].read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // One of those in between was in nobody's way either.
+    waiting[30].set_nonblocking(true).expect("our own socket");
+    let open = waiting[30].read(&mut byte).expect_err("nothing to read");
+    assert_eq!(open.kind(), ErrorKind::WouldBlock);
+    server.stop();
+}
+
 /// Prometheus' own parser, which `.ci/run` installs and names in `PROMETHEUS_PYTHON`.
 #[test]
 #[ignore = "needs a Python with prometheus_client, named by PROMETHEUS_PYTHON; .ci/run has one"]

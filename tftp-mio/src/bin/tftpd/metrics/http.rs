@@ -1,6 +1,9 @@
 //! The HTTP server of the metrics: one thread, few connections, and little patience with each.
 
-use std::{convert::Infallible, io, net::TcpListener, sync::Arc, thread, time::Duration};
+use std::{
+    collections::VecDeque, convert::Infallible, io, net::TcpListener, sync::Arc, thread,
+    time::Duration,
+};
 
 use http_body_util::Full;
 use hyper::{
@@ -11,12 +14,12 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, sync::Semaphore, time};
+use tokio::{net::TcpStream, task, time};
 
-/// Connections at a time; others wait in the system's queue.
+/// Connections at a time; the oldest gives way to one more.
 const MOST: usize = 16;
 /// How long a connection may last, from the first byte asked to the last one answered.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What a request may take up.
 const REQUEST: usize = 8 * 1024;
 /// After no connection could be taken, for want of descriptors.
@@ -48,18 +51,24 @@ pub(super) fn serve(
 type Page = Arc<dyn Fn() -> String + Send + Sync>;
 
 async fn accept(listener: tokio::net::TcpListener, page: Page) {
-    let places = Arc::new(Semaphore::new(MOST));
+    let mut latest = VecDeque::new();
     loop {
-        // It is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let page = Arc::clone(&page);
-                tokio::spawn(async move {
+                let answering = tokio::spawn(async move {
                     // A client that is too slow is a client that is gone.
                     let _ = time::timeout(PATIENCE, answer(stream, page)).await;
-                    drop(place);
                 });
+                latest.push_back(answering);
+                // Most are over long before that, and nothing happens to them.
+                if latest.len() > MOST
+                    && let Some(oldest) = latest.pop_front()
+                {
+                    oldest.abort();
+                }
+                // Whoever has asked already is answered before the next one is taken.
+                task::yield_now().await;
             }
             Err(error) => {
                 tracing::debug!(%error, "no connection for the metrics");
