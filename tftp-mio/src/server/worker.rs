@@ -43,7 +43,15 @@ struct Running {
     asked_to_stop: u8,
     /// Set once the server is asked to stop: when running transfers are ended.
     stop_at: Option<Instant>,
+    /// When, before that, those are ended whose peers have not answered: anybody may have asked in
+    /// their names.
+    prove_by: Option<Instant>,
 }
+
+/// How long a peer may take to answer its first packet while the server stops.
+const PROOF: Duration = Duration::from_secs(1);
+
+const FAREWELL: &str = "server is shutting down";
 
 impl Worker {
     /// Serves until the stopper says so and the transfers have ended. Returns its listening
@@ -53,7 +61,16 @@ impl Worker {
         self.sessions.listeners.register(self.poll.registry())?;
         let waiting = vec![true; self.sessions.listeners.len()];
         let (clock, inbox) = (self.alarm.clock(), Inbox::new());
-        Running { worker: self, clock, inbox, waiting, asked_to_stop: 0, stop_at: None }.run()
+        Running {
+            worker: self,
+            clock,
+            inbox,
+            waiting,
+            asked_to_stop: 0,
+            stop_at: None,
+            prove_by: None,
+        }
+        .run()
     }
 }
 
@@ -123,7 +140,7 @@ impl Running {
         if self.waiting.contains(&true) || sessions.any_queued() {
             return false;
         }
-        let stop = self.stop_at.unwrap_or(Instant::NEVER);
+        let stop = self.prove_by.or(self.stop_at).unwrap_or(Instant::NEVER);
         let deadline = sessions.next_deadline().min(stop);
         alarm.set(*number, deadline);
         deadline > now
@@ -183,11 +200,16 @@ impl Running {
             if self.worker.stopper.stopped_listening() {
                 tracing::info!(grace_seconds = grace.as_secs_f64(), "stopping");
             }
+            self.prove_by = Some(now + grace.min(PROOF));
         }
         let stop_at = *self.stop_at.get_or_insert(now + grace);
         if requests > 1 || now >= stop_at {
-            self.worker.sessions.abort_all(now, "server is shutting down");
+            self.worker.sessions.abort_all(now, FAREWELL);
             return true;
+        }
+        if self.prove_by.is_some_and(|at| now >= at) {
+            self.prove_by = None;
+            self.worker.sessions.abort_unproved(now, FAREWELL);
         }
         !self.worker.sessions.any_running()
     }

@@ -108,6 +108,19 @@ fn transfers_that_outlast_the_grace_are_ended() {
     server.stopped();
 }
 
+/// Anybody may have asked in his name.
+#[test]
+fn a_client_that_has_not_answered_is_not_waited_for() {
+    let mut server = Server::with(["--grace", "86400"]);
+    fs::write(server.root().join("file"), content(1000)).expect("a file to serve");
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("timeout", "200")]));
+    peer.expect_next(oack(&[("timeout", "200")]));
+    server.signal(Signal::TERM);
+    peer.expect_next(error(0, "server is shutting down"));
+    server.stopped();
+}
+
 /// Here everything hangs in the end: nobody reads what is logged.
 #[test]
 fn a_second_signal_ends_a_server_that_hangs() {

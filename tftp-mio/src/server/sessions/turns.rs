@@ -126,15 +126,24 @@ impl Sessions {
     /// Ends every transfer that still moves with an ERROR. An upload that is whole is stored all the
     /// same, and its client told so.
     pub(crate) fn abort_all(&mut self, now: Instant, text: &'static str) {
-        let running: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
-        for key in running {
+        self.abort_where(now, text, |_| true);
+        while let Some(done) = self.helpers.wait() {
+            self.handle_outcome(now, done);
+        }
+    }
+
+    /// The same for those only whose peers have not answered anything.
+    pub(crate) fn abort_unproved(&mut self, now: Instant, text: &'static str) {
+        self.abort_where(now, text, |session| !session.transfer.is_proved());
+    }
+
+    fn abort_where(&mut self, now: Instant, text: &'static str, fits: impl Fn(&Session) -> bool) {
+        let fitting = self.slots.iter().filter(|(_, session)| fits(session)).map(|(key, _)| key);
+        for key in fitting.collect::<Vec<_>>() {
             if let Some(session) = self.slots.get_mut(key) {
                 session.transfer.abort(ErrorCode::NOT_DEFINED, text);
             }
             self.carry_on(now, key);
-        }
-        while let Some(done) = self.helpers.wait() {
-            self.handle_outcome(now, done);
         }
     }
 
