@@ -180,11 +180,11 @@ fn nothing_is_left_of_uploads_that_were_cut_off_by_a_killed_server() {
     assert_eq!(fs::read(server.root().join("old")).expect("the old file"), b"old");
 }
 
-/// A server of that folder on a system where uploads need temporary names.
-fn named(folder: &Path) -> Server {
+/// A server of that folder on a system without that: see `poorer.c`.
+fn poorer(folder: &Path, without: &str) -> Server {
     let mut command = command(["--write", "overwrite"]);
     command.arg(folder);
-    let code = preload(&mut command, "poorer.c", ("WITHOUT", "tmpfile"));
+    let code = preload(&mut command, "poorer.c", ("WITHOUT", without));
     Server::run(code, command)
 }
 
@@ -205,7 +205,8 @@ fn what_a_killed_server_left_goes_when_the_next_one_starts() {
     fs::create_dir_all(root.path().join("a/b")).expect("folders");
     fs::write(root.path().join("old"), "old").expect("a file");
     let folder = root.path();
-    let (mut killed, living) = (named(folder), named(folder));
+    // Where uploads need temporary names.
+    let [mut killed, living] = [(); 2].map(|()| poorer(folder, "tmpfile"));
     let _peers = ["new", "old", "a/b/new"].map(|name| begin(&killed, name));
     let mut spared = begin(&living, "spared");
     let all_names = || [names(folder), names(&folder.join("a/b"))].concat();
@@ -225,6 +226,29 @@ fn what_a_killed_server_left_goes_when_the_next_one_starts() {
     assert_eq!(fs::read(folder.join("old")).expect("the old file"), b"old");
     next.stop();
     living.stop();
+}
+
+/// Neither the content nor the name is taken for stored before the disk has it.
+#[test]
+fn what_the_disk_does_not_take_is_not_acknowledged() {
+    for (without, written) in [("sync", false), ("sync_names", true)] {
+        for name in ["new", "old"] {
+            let root = TempDir::new().expect("a folder to serve");
+            fs::write(root.path().join("old"), "old").expect("a file");
+            let server = poorer(root.path(), without);
+            let mut peer = begin(&server, name);
+            peer.send(data(2, "end"));
+            peer.expect_error(0);
+            // Of a name that the disk did not take nobody knows whether it is there.
+            if !written {
+                assert_eq!(names(root.path()), ["old"]);
+                assert_eq!(fs::read(root.path().join("old")).expect("the old file"), b"old");
+            }
+            let line = server.log_line(&format!("name=\"{name}\""));
+            assert!(line.contains("outcome=\"failed\"") && line.contains("os error 5"), "{line}");
+            server.stop();
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 // tmpfile: files without a name, as on NFS.
 // empty_path: naming a descriptor, as before Linux 6.10 without privileges.
 // link: naming a descriptor in any way, as without procfs.
+// sync: bringing anything to the disk, which has failed.
+// sync_names: the same of folders only; Rust's library syncs files.
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 // Lets this call fail if the argument has one of these bits.
 static void forbid(int call, int argument, unsigned bits, int error) {
@@ -35,4 +38,10 @@ __attribute__((constructor)) static void impoverish(void) {
     if (!strcmp(without, "tmpfile")) forbid(SYS_openat, 2, 020000000, EOPNOTSUPP);
     if (!strcmp(without, "empty_path")) forbid(SYS_linkat, 4, 0x1000, ENOENT);
     if (!strcmp(without, "link")) forbid(SYS_linkat, 4, 0x1400, ENOENT);
+    // Any descriptor but 0.
+    if (!strncmp(without, "sync", 4)) forbid(SYS_fsync, 0, ~0u, EIO);
+}
+
+int fsync(int fd) {
+    return strcmp(getenv("WITHOUT"), "sync_names") ? (int)syscall(SYS_fsync, fd) : 0;
 }
