@@ -40,6 +40,11 @@ pub fn command() -> clap::Command {
     Args::command()
 }
 
+/// What `help` says of each command, for a manual page.
+pub fn commands() -> Vec<String> {
+    command::ALL.iter().map(|spec| command::general::help(Some(spec))).collect()
+}
+
 /// Runs the program, and returns its exit status.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {

@@ -50,14 +50,23 @@ fn manual(command: &Command, section: &str, sections: &[(&str, &[&str])]) -> io:
     for (title, paragraphs) in sections {
         roff.control("SH", [*title]);
         for paragraph in *paragraphs {
-            roff.control("PP", []).text([roman(*paragraph)]);
+            roff.control("PP", []);
+            set(&mut roff, paragraph);
         }
     }
     if let Some(text) = command.get_after_help() {
-        // Set as it is, line by line.
-        roff.control("SH", ["NOTES"]).control("nf", []);
-        roff.text([roman(text.to_string())]).control("fi", []);
+        roff.control("SH", ["NOTES"]);
+        set(&mut roff, &text.to_string());
     }
     roff.to_writer(&mut page)?;
     Ok(page)
+}
+
+/// Text of several lines stays as it is; of one, lines are made of it.
+fn set(roff: &mut Roff, text: &str) {
+    if text.contains('\n') {
+        roff.control("nf", []).text([roman(text)]).control("fi", []);
+    } else {
+        roff.text([roman(text)]);
+    }
 }
