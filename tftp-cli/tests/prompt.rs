@@ -189,11 +189,18 @@ fn there_are_no_colours_with_no_color() {
     let mut command = Prompt::command(home.path(), folder.path(), &[]);
     command.env("NO_COLOR", "1");
     let mut prompt = Prompt(spawn_command(command, Some(PATIENCE)).unwrap());
+    prompt.enter("# an earlier line");
     prompt.is_shown();
     prompt.types("connect ");
     prompt.says("HOST [PORT]");
     prompt.press('c');
     prompt.is_shown();
+    prompt.types("# an");
+    prompt.says("# an");
+    prompt.press('c');
+    let hint = prompt.0.exp_string("tftp> ").unwrap();
+    // It could not be told from what was typed.
+    assert!(!hint.contains("earlier"), "{hint:?}");
     prompt.types("bye");
     prompt.types("\n");
     let rest = prompt.0.exp_eof().unwrap();

@@ -14,10 +14,16 @@ use super::{complete::candidates, seen::Seen};
 use crate::command;
 
 /// Helps with a line by what was typed before and what commands there are.
-#[derive(Default)]
 pub(super) struct Assistant {
     pub(super) seen: Seen,
-    history: HistoryHinter,
+    /// Nobody where there are no colours: an earlier line could not be told from a typed one.
+    history: Option<HistoryHinter>,
+}
+
+impl Assistant {
+    pub(super) fn new(colours: bool) -> Self {
+        Self { seen: Seen::default(), history: colours.then(HistoryHinter::new) }
+    }
 }
 
 impl Helper for Assistant {}
@@ -61,13 +67,11 @@ impl Hinter for Assistant {
         if position < line.len() {
             return None;
         }
-        match usage(line) {
-            Some(shown) => Some(Suggestion { shown, can_be_taken: false }),
-            None => self
-                .history
-                .hint(line, position, context)
-                .map(|shown| Suggestion { shown, can_be_taken: true }),
-        }
+        let used = |shown| Suggestion { shown, can_be_taken: false };
+        usage(line).map(used).or_else(|| {
+            let shown = self.history.as_ref()?.hint(line, position, context)?;
+            Some(Suggestion { shown, can_be_taken: true })
+        })
     }
 }
 

@@ -8,7 +8,8 @@ mod seen;
 use std::io;
 
 use rustyline::{
-    CompletionType, Config, Editor, config::BellStyle, error::ReadlineError, history::FileHistory,
+    ColorMode, CompletionType, Config, Editor, config::BellStyle, error::ReadlineError,
+    history::FileHistory,
 };
 
 use crate::{
@@ -85,8 +86,9 @@ fn editor() -> rustyline::Result<Editor<Assistant, FileHistory>> {
         .max_history_size(HISTORY)?
         .build();
     // The editor uses no colours where NO_COLOR forbids them or the terminal has none.
+    let colours = config.color_mode() != ColorMode::Disabled;
     let mut editor = Editor::with_config(config)?;
-    editor.set_helper(Some(Assistant::default()));
+    editor.set_helper(Some(Assistant::new(colours)));
     Ok(editor)
 }
 
