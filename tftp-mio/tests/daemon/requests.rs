@@ -9,9 +9,18 @@ use crate::{
 
 /// A server with the one-block file `file` in its folder.
 fn server() -> Server {
-    let server = Server::start();
+    server_with(&[])
+}
+
+fn server_with(options: &[&str]) -> Server {
+    let server = Server::with([&["--write", "create"], options].concat());
     fs::write(server.root().join("file"), "content").expect("a file to serve");
     server
+}
+
+/// One with ports for its transfers, and one that has a single port.
+fn both() -> [Server; 2] {
+    [server(), server_with(&["--single-port"])]
 }
 
 #[test]
@@ -159,109 +168,114 @@ fn nul_padding_behind_a_request_does_not_count() {
 /// same port then, as `Peer` asserts of all that it gets.
 #[test]
 fn a_read_request_that_comes_twice_at_once_is_one_transfer() {
-    let server = server();
-    let mut peer = Peer::of(&server);
-    let request = rrq("file", &[("timeout", "5")]);
-    peer.ask(&request);
-    peer.send_to(&request, server.address());
-    Peer::of(&server).expect_nothing();
-    peer.expect(oack(&[("timeout", "5")]));
-    peer.send(ack(0));
-    peer.expect(data(1, "content"));
-    peer.send(ack(1));
-    peer.expect_nothing();
-    let log = server.stop();
-    assert_eq!(log.matches("name=\"file\"").count(), 1, "{log}");
+    for server in both() {
+        let mut peer = Peer::of(&server);
+        let request = rrq("file", &[("timeout", "5")]);
+        peer.ask(&request);
+        peer.send_to(&request, server.address());
+        Peer::of(&server).expect_nothing();
+        peer.expect(oack(&[("timeout", "5")]));
+        peer.send(ack(0));
+        peer.expect(data(1, "content"));
+        peer.send(ack(1));
+        peer.expect_nothing();
+        let log = server.stop();
+        assert_eq!(log.matches("name=\"file\"").count(), 1, "{log}");
+    }
 }
 
 #[test]
 fn a_repeated_request_draws_the_first_answer_from_the_same_port() {
-    let server = server();
-    let mut peer = Peer::of(&server);
-    let request = rrq("file", &[("timeout", "5")]);
-    peer.ask(&request);
-    peer.expect_next(oack(&[("timeout", "5")]));
-    // Repeated as by a client that has lost the answer, until the answer is old enough.
-    let answer = loop {
-        peer.send_to(&request, server.address());
-        if let Some(answer) = peer.receive_within(Duration::from_millis(30)) {
-            break answer;
-        }
-    };
-    assert_eq!(answer, oack(&[("timeout", "5")]));
-    peer.send(ack(0));
-    peer.expect(data(1, "content"));
-    peer.send(ack(1));
-    peer.expect_nothing();
-    let log = server.stop();
-    assert_eq!(log.matches("name=\"file\"").count(), 1, "{log}");
+    for server in both() {
+        let mut peer = Peer::of(&server);
+        let request = rrq("file", &[("timeout", "5")]);
+        peer.ask(&request);
+        peer.expect_next(oack(&[("timeout", "5")]));
+        // Repeated as by a client that has lost the answer, until the answer is old enough.
+        let answer = loop {
+            peer.send_to(&request, server.address());
+            if let Some(answer) = peer.receive_within(Duration::from_millis(30)) {
+                break answer;
+            }
+        };
+        assert_eq!(answer, oack(&[("timeout", "5")]));
+        peer.send(ack(0));
+        peer.expect(data(1, "content"));
+        peer.send(ack(1));
+        peer.expect_nothing();
+        let log = server.stop();
+        assert_eq!(log.matches("name=\"file\"").count(), 1, "{log}");
+    }
 }
 
 #[test]
 fn a_write_request_that_comes_twice_is_one_upload_and_never_finds_its_file_existing() {
-    let server = server();
-    let mut peer = Peer::of(&server);
-    let request = wrq("new", &[("timeout", "5")]);
-    peer.ask(&request);
-    peer.send_to(&request, server.address());
-    peer.send_to(&request, server.address());
-    Peer::of(&server).expect_nothing();
-    peer.expect_next(oack(&[("timeout", "5")]));
-    peer.send(data(1, "content"));
-    peer.expect(ack(1));
-    assert_eq!(fs::read(server.root().join("new")).expect("the upload"), b"content");
-    peer.expect_nothing();
-    let log = server.stop();
-    assert_eq!(log.matches("name=\"new\"").count(), 1, "{log}");
+    for server in both() {
+        let mut peer = Peer::of(&server);
+        let request = wrq("new", &[("timeout", "5")]);
+        peer.ask(&request);
+        peer.send_to(&request, server.address());
+        peer.send_to(&request, server.address());
+        Peer::of(&server).expect_nothing();
+        peer.expect_next(oack(&[("timeout", "5")]));
+        peer.send(data(1, "content"));
+        peer.expect(ack(1));
+        assert_eq!(fs::read(server.root().join("new")).expect("the upload"), b"content");
+        peer.expect_nothing();
+        let log = server.stop();
+        assert_eq!(log.matches("name=\"new\"").count(), 1, "{log}");
+    }
 }
 
 /// A doubled datagram may arrive when the transfer has long begun.
 #[test]
 fn a_request_that_comes_again_during_its_transfer_is_no_second_transfer() {
-    let server = server();
-    fs::write(server.root().join("long"), content(1000)).expect("a file to serve");
-    let mut peer = Peer::of(&server);
-    let request = rrq("long", &[("timeout", "5")]);
-    peer.ask(&request);
-    peer.expect_next(oack(&[("timeout", "5")]));
-    peer.send(ack(0));
-    peer.expect_next(data(1, &content(1000)[..512]));
-    peer.send_to(&request, server.address());
-    Peer::of(&server).expect_nothing();
-    peer.send(ack(1));
-    peer.expect_next(data(2, &content(1000)[512..]));
-    peer.send(ack(2));
-    peer.expect_nothing();
+    for server in both() {
+        fs::write(server.root().join("long"), content(1000)).expect("a file to serve");
+        let mut peer = Peer::of(&server);
+        let request = rrq("long", &[("timeout", "5")]);
+        peer.ask(&request);
+        peer.expect_next(oack(&[("timeout", "5")]));
+        peer.send(ack(0));
+        peer.expect_next(data(1, &content(1000)[..512]));
+        peer.send_to(&request, server.address());
+        Peer::of(&server).expect_nothing();
+        peer.send(ack(1));
+        peer.expect_next(data(2, &content(1000)[512..]));
+        peer.send(ack(2));
+        peer.expect_nothing();
 
-    let request = wrq("new", &[("timeout", "5")]);
-    peer.ask(&request);
-    peer.expect_next(oack(&[("timeout", "5")]));
-    peer.send(data(1, "content"));
-    peer.expect_next(ack(1));
-    peer.send_to(&request, server.address());
-    peer.expect_nothing();
-    let log = server.stop();
-    assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+        let request = wrq("new", &[("timeout", "5")]);
+        peer.ask(&request);
+        peer.expect_next(oack(&[("timeout", "5")]));
+        peer.send(data(1, "content"));
+        peer.expect_next(ack(1));
+        peer.send_to(&request, server.address());
+        peer.expect_nothing();
+        let log = server.stop();
+        assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+    }
 }
 
 /// A client that hears nothing for a second asks again, just when the answer comes at last.
 #[test]
 fn a_request_that_crosses_a_late_answer_is_no_second_transfer() {
-    let server = server();
-    let mut peer = Peer::of(&server);
-    let request = wrq("new", &[("timeout", "5")]);
-    peer.ask(&request);
-    peer.expect_next(oack(&[("timeout", "5")]));
-    assert_eq!(peer.receive_within(Duration::from_millis(1200)), None);
-    peer.send(data(1, [7; 512]));
-    peer.expect_next(ack(1));
-    peer.send_to(&request, server.address());
-    Peer::of(&server).expect_nothing();
-    peer.send(data(2, "end"));
-    peer.expect_next(ack(2));
-    peer.expect_nothing();
-    let log = server.stop();
-    assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+    for server in both() {
+        let mut peer = Peer::of(&server);
+        let request = wrq("new", &[("timeout", "5")]);
+        peer.ask(&request);
+        peer.expect_next(oack(&[("timeout", "5")]));
+        assert_eq!(peer.receive_within(Duration::from_millis(1200)), None);
+        peer.send(data(1, [7; 512]));
+        peer.expect_next(ack(1));
+        peer.send_to(&request, server.address());
+        Peer::of(&server).expect_nothing();
+        peer.send(data(2, "end"));
+        peer.expect_next(ack(2));
+        peer.expect_nothing();
+        let log = server.stop();
+        assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+    }
 }
 
 /// A boot ROM that was switched off and on again uses the same port for the same request.
@@ -295,23 +309,24 @@ fn a_client_that_begins_anew_after_a_while_is_served_anew() {
 
 #[test]
 fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
-    let server = server();
-    fs::write(server.root().join("other"), "other").expect("a file to serve");
-    let mut peer = Peer::of(&server);
-    peer.ask(rrq("file", &[("timeout", "1")]));
-    peer.expect_next(oack(&[("timeout", "1")]));
-    let abandoned = peer.tid();
-    peer.ask(rrq("other", &[("timeout", "9")]));
-    peer.expect_next(oack(&[("timeout", "9")]));
-    assert_ne!(peer.tid(), abandoned);
-    // Not even after its interval does the first say anything more.
-    assert_eq!(peer.receive_within(Duration::from_millis(1500)), None);
-    peer.send(ack(0));
-    peer.expect(data(1, "other"));
-    peer.send(ack(1));
-    let line = server.log_line("name=\"file\"");
-    assert!(line.contains("outcome=\"replaced\""), "{line}");
-    server.stop();
+    for server in both() {
+        fs::write(server.root().join("other"), "other").expect("a file to serve");
+        let mut peer = Peer::of(&server);
+        peer.ask(rrq("file", &[("timeout", "1")]));
+        peer.expect_next(oack(&[("timeout", "1")]));
+        let abandoned = peer.tid();
+        peer.ask(rrq("other", &[("timeout", "9")]));
+        peer.expect_next(oack(&[("timeout", "9")]));
+        assert_eq!(peer.tid() == abandoned, peer.tid() == server.address());
+        // Not even after its interval does the first say anything more.
+        assert_eq!(peer.receive_within(Duration::from_millis(1500)), None);
+        peer.send(ack(0));
+        peer.expect(data(1, "other"));
+        peer.send(ack(1));
+        let line = server.log_line("name=\"file\"");
+        assert!(line.contains("outcome=\"replaced\""), "{line}");
+        server.stop();
+    }
 }
 
 #[test]
@@ -346,16 +361,17 @@ fn one_file_goes_to_three_ports_of_a_host_at_once() {
 
 #[test]
 fn nothing_from_one_transfer_is_seen_by_the_next() {
-    let server = server();
-    fs::write(server.root().join("long"), content(5000)).expect("a file to serve");
-    let mut peer = Peer::of(&server);
-    for options in [&[][..], &[("blksize", "2048"), ("windowsize", "4")]] {
-        peer.ask(rrq("long", options));
-        peer.receive();
-        peer.send(error(0, "stop"));
-        peer.ask(rrq("file", &[]));
-        peer.expect(data(1, "content"));
-        peer.send(ack(1));
+    for server in both() {
+        fs::write(server.root().join("long"), content(5000)).expect("a file to serve");
+        let mut peer = Peer::of(&server);
+        for options in [&[][..], &[("blksize", "2048"), ("windowsize", "4")]] {
+            peer.ask(rrq("long", options));
+            peer.receive();
+            peer.send(error(0, "stop"));
+            peer.ask(rrq("file", &[]));
+            peer.expect(data(1, "content"));
+            peer.send(ack(1));
+        }
+        server.stop();
     }
-    server.stop();
 }
