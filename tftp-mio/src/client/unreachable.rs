@@ -130,3 +130,56 @@ mod linux {
         Some((destination, i32::try_from(errno).ok()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use tftp_core::Instant;
+
+    use super::{PATIENCE, Unreachable};
+
+    fn at(tenths: u32) -> Instant {
+        Instant::ZERO + PATIENCE / 10 * tenths
+    }
+
+    /// Whether `kind`, heard then, makes waiting useless.
+    fn ends(heard: &mut Unreachable, tenths: u32, kind: ErrorKind, is_request: bool) -> bool {
+        heard.hear(at(tenths), kind.into(), is_request)
+    }
+
+    #[test]
+    fn of_a_request_what_will_not_get_better_is_believed_at_once() {
+        for (kind, is_final) in [
+            (ErrorKind::ConnectionRefused, true),
+            (ErrorKind::HostUnreachable, true),
+            (ErrorKind::NetworkUnreachable, true),
+            (ErrorKind::OutOfMemory, false),
+        ] {
+            assert_eq!(ends(&mut Unreachable::default(), 0, kind, true), is_final, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_refused_port_ends_a_transfer_when_nothing_was_heard_for_a_second() {
+        let mut heard = Unreachable::default();
+        for tenths in [1, 5, 10] {
+            assert!(!ends(&mut heard, tenths, ErrorKind::ConnectionRefused, false));
+        }
+        heard.forget();
+        for tenths in [11, 20] {
+            assert!(!ends(&mut heard, tenths, ErrorKind::ConnectionRefused, false));
+        }
+        assert!(ends(&mut heard, 21, ErrorKind::ConnectionRefused, false));
+    }
+
+    #[test]
+    fn a_way_that_is_gone_ends_no_transfer_and_is_told_of_when_silence_does() {
+        let mut heard = Unreachable::default();
+        for tenths in [0, 900] {
+            assert!(!ends(&mut heard, tenths, ErrorKind::HostUnreachable, false));
+        }
+        let told = heard.take().map(|error: io::Error| error.kind());
+        assert_eq!(told, Some(ErrorKind::HostUnreachable));
+    }
+}
