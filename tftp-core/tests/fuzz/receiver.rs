@@ -1,4 +1,5 @@
-//! A receiver under any sequence of datagrams, time-outs, polls and aborts.
+//! A receiver under any sequence of datagrams, time-outs, polls, aborts and
+//! a peer that cannot be reached.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -75,8 +76,10 @@ impl Driver {
                 self.handle(from, script.bytes(most));
             }
             9 => {
-                if script.byte() == 0 {
-                    self.receiver.abort(ErrorCode::DISK_FULL, "disk full");
+                match script.byte() {
+                    0 => self.receiver.abort(ErrorCode::DISK_FULL, "disk full"),
+                    1 => self.receiver.handle_unreachable(),
+                    _ => {}
                 }
                 self.receiver.handle_repeated_request(self.now);
             }

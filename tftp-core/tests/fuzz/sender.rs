@@ -1,4 +1,5 @@
-//! A sender under any sequence of datagrams, time-outs, polls, partial and stale commits, and aborts.
+//! A sender under any sequence of datagrams, time-outs, polls, partial and stale commits,
+//! aborts and a peer that cannot be reached.
 
 use std::time::Duration;
 
@@ -92,8 +93,10 @@ impl Driver {
             }
             9 => self.sender.handle_repeated_request(self.now),
             10 => {
-                if script.byte() == 0 {
-                    self.sender.abort(ErrorCode::NOT_DEFINED, "stopped");
+                match script.byte() {
+                    0 => self.sender.abort(ErrorCode::NOT_DEFINED, "stopped"),
+                    1 => self.sender.handle_unreachable(),
+                    _ => {}
                 }
                 self.poll(u16::from(script.byte()));
             }
