@@ -194,12 +194,16 @@ fn a_reload_waits_for_no_pipe() {
 }
 
 #[test]
-fn a_reload_says_what_waits_for_a_restart() {
+fn a_reload_says_what_waits_for_a_restart_and_so_does_the_state() {
     let server = configured("");
     let content = "ports = \"21000-21999\"\nlog-format = \"json\"\nquiet = false\n";
     let line = reload(&server, content, "only a restart");
-    assert!(line.contains("options=\"log-format ports\""), "{line}");
+    let waits = |line: &str| line.ends_with(" options=\"log-format ports\"");
+    assert!(waits(&line), "{line}");
     server.log_line("reloaded");
+    server.signal(Signal::USR1);
+    server.log_line("state: ports = \"21000-21999\"");
+    server.log_lines(2, waits);
     server.stop();
 }
 

@@ -136,6 +136,22 @@ impl Control {
         for line in self.current.to_string().lines() {
             tracing::info!("state: {line}");
         }
+        self.tell_what_waits(&self.current);
+    }
+
+    /// What is other than at the start, and yet as it was then for this process.
+    fn tell_what_waits(&self, settings: &Settings) {
+        let later = self.started.changed_later(settings);
+        if !later.is_empty() {
+            tracing::warn!(options = later.join(" "), "changed, but only a restart can take it");
+        }
+        for folder in self.places.elsewhere() {
+            let path = folder.as_os_str().as_encoded_bytes().escape_ascii();
+            tracing::warn!(
+                %path,
+                "the folder has been replaced or removed, but only a restart can take another"
+            );
+        }
     }
 
     /// Reads everything again, and takes what can change while we serve: all of it, or nothing.
@@ -159,17 +175,7 @@ impl Control {
         let prepared = Prepared::within(self.places.clone(), &next)?;
         self.log.set_level(&next.options.log);
         self.reloader.reload(&prepared.config, prepared.storage);
-        let later = self.started.changed_later(&next);
-        if !later.is_empty() {
-            tracing::warn!(options = later.join(" "), "changed, but only a restart can take it");
-        }
-        for folder in self.places.elsewhere() {
-            let path = folder.as_os_str().as_encoded_bytes().escape_ascii();
-            tracing::warn!(
-                %path,
-                "the folder has been replaced or removed, but only a restart can take another"
-            );
-        }
+        self.tell_what_waits(&next);
         tracing::info!(changed = self.current.changed_now(&next).join(" "), "reloaded");
         self.grace.store(seconds(&next), Ordering::Relaxed);
         self.current = next;
