@@ -1,6 +1,6 @@
 //! The poll loop: waits, and hands what happened to whom it concerns.
 
-use std::{io, iter, sync::Arc, time::Duration};
+use std::{io, iter, sync::Arc, thread, time::Duration};
 
 use mio::{Events, Poll, Token};
 use tftp_core::Instant;
@@ -125,6 +125,8 @@ impl Running {
                 if !events.is_empty() {
                     return Ok(());
                 }
+                // The peer may be a program that this core could run meanwhile.
+                thread::yield_now();
             }
         }
         match poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {

@@ -179,7 +179,7 @@ impl Pair {
     fn label(self) -> &'static str {
         match self {
             Self::Ours => "tftp, tftpd",
-            Self::Floor => "load generator, floor",
+            Self::Floor => "floor, floor",
             Self::TftpHpa => "tftp-hpa, tftpd-hpa",
             Self::Atftp => "atftp, atftpd",
             Self::AtftpFromRsTftpd => "atftp, rs-tftpd",
@@ -243,9 +243,7 @@ impl Pair {
         if !status.success() {
             return Err(io::Error::other(format!("{status}")));
         }
-        // The load generator verifies what it gets and keeps nothing.
-        let kept = self != Self::Floor || !race.get;
-        if kept && !Pattern::default().is_whole(&arrived, 0, race.size)? {
+        if !Pattern::default().is_whole(&arrived, 0, race.size)? {
             return Err(io::Error::other("the file is not what was sent"));
         }
         Ok(Times { there: there.unwrap_or(ended), ended })
@@ -257,7 +255,7 @@ impl Pair {
         let verb = if race.get { "get" } else { "put" };
         let mut command = Command::new(match self {
             Self::Ours => programs.our("tftp"),
-            Self::Floor => programs.our("tftp-load"),
+            Self::Floor => programs.our("tftp-floor"),
             Self::TftpHpa => programs.debian("tftp-hpa"),
             Self::Atftp | Self::AtftpFromRsTftpd => programs.debian("atftp"),
             Self::Curl => programs.debian("curl"),
@@ -275,10 +273,12 @@ impl Pair {
                 verb,
                 NAME,
             ]),
-            Self::Floor => command
-                .args([verb, &server.to_string(), "--name", "load"])
-                .args(["--size", &race.size.to_string()])
-                .args(["--blksize", &blksize, "--windowsize", &windowsize]),
+            Self::Floor => command.args([verb, &server.to_string(), NAME]).args([
+                "--blksize",
+                &blksize,
+                "--windowsize",
+                &windowsize,
+            ]),
             Self::TftpHpa => command.args(["-m", "binary", &host, &port, "-c", verb, NAME]),
             Self::Atftp | Self::AtftpFromRsTftpd => command
                 .args(["--option", &format!("blksize {blksize}")])

@@ -230,6 +230,9 @@ fn load(programs: &Programs, load: Load, daemon: &Daemon, root: &Path) -> io::Re
     ] {
         command.args([option, &value.to_string()]);
     }
+    if load.busy_poll {
+        command.arg("--busy-poll");
+    }
     if load.operation == "put" {
         command.arg("--stored").arg(root);
     }

@@ -64,7 +64,7 @@ impl Server {
             Self::Ours => command
                 .args(["--quiet", "--write", "overwrite", "--listen", &address.to_string()])
                 .arg(root),
-            Self::Floor => command.args(["--listen", &address.to_string()]).arg(root),
+            Self::Floor => command.args(["serve", "--listen", &address.to_string()]).arg(root),
             Self::TftpdHpa => command
                 .args(["--foreground", "--user", "root", "--secure", "--create", "--permissive"])
                 .args(["--address", &address.to_string()])

@@ -41,6 +41,8 @@ pub(crate) struct Load {
     pub(crate) transfers: u32,
     pub(crate) per_socket: u32,
     pub(crate) waiting: u32,
+    /// The load generator never sleeps, so that only the server's waking up is seen.
+    pub(crate) busy_poll: bool,
 }
 
 impl Load {
@@ -55,6 +57,7 @@ impl Load {
             transfers: 1,
             per_socket: 1,
             waiting: 1_000_000,
+            busy_poll: false,
         }
     }
 
@@ -156,7 +159,7 @@ fn lock_step(blksize: u16) -> [Workload; 2] {
         Workload {
             name: format!("get-{blksize}x1-busy"),
             title: format!("get, blksize {blksize}, lock-step, with --busy-poll 100"),
-            contestants: everybody(&["--busy-poll", "100"], load),
+            contestants: everybody(&["--busy-poll", "100"], Load { busy_poll: true, ..load }),
             bars: vec![Throughput(2.0, BestPeer)],
         },
     ]

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Parser;
+use clap::Args;
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -20,10 +20,9 @@ const BUFFER: usize = 4 << 20;
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// The least that a TFTP server can spend on this machine
-#[derive(Debug, Parser)]
-#[command(name = "tftp-floor", version)]
-struct Args {
+/// What to serve.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
     /// The address of the listening socket
     #[arg(long, default_value = "127.0.0.1:6969")]
     listen: SocketAddr,
@@ -49,14 +48,13 @@ struct Floor {
 }
 
 /// Serves until it is killed.
-pub(crate) fn run() -> io::Result<()> {
-    let args = Args::parse();
+pub(crate) fn run(Serve { listen, root }: Serve) -> io::Result<()> {
     let poll = Poll::new()?;
-    let mut listener = bind(args.listen)?;
+    let mut listener = bind(listen)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut floor = Floor {
-        root: args.root,
-        address: args.listen,
+        root,
+        address: listen,
         poll,
         slots: Vec::new(),
         free: Vec::new(),
@@ -137,7 +135,8 @@ impl Floor {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+/// A socket with large buffers and GRO.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER).is_err() {

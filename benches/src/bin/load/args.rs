@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use tftp_benches::{Outcome, Pattern};
+use tftp_benches::{Outcome, Pattern, block_size, window_size};
 use tftp_core::{BlockSize, Operation, Options, WindowSize};
 
 use crate::{
@@ -96,6 +96,10 @@ struct Load {
     #[arg(long, default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..))]
     waiting: u32,
 
+    /// Never sleep, so that waking us does not slow the server down
+    #[arg(long)]
+    busy_poll: bool,
+
     /// Give up after so many seconds
     #[arg(long, default_value = "120")]
     patience: u64,
@@ -164,6 +168,7 @@ impl Load {
             per_socket: self.per_socket,
             waiting: self.waiting,
             patience: Duration::from_secs(self.patience),
+            busy_poll: self.busy_poll,
         };
         let outcome = Fleet::assemble(plan)?.run()?;
         Ok(Outcome { operation: name.into(), ..outcome })
@@ -210,16 +215,6 @@ fn size(text: &str) -> Result<u64, String> {
     number
         .and_then(|number| number.checked_mul(1 << shift))
         .ok_or_else(|| "use a number of bytes such as 1428, 64K, 10M or 1G".into())
-}
-
-fn block_size(text: &str) -> Result<BlockSize, String> {
-    let bytes = text.parse().map_err(|_| "use a number from 8 to 65464")?;
-    BlockSize::new(bytes).map_err(|error| error.to_string())
-}
-
-fn window_size(text: &str) -> Result<WindowSize, String> {
-    let blocks = text.parse().map_err(|_| "use a number from 1 to 65535")?;
-    WindowSize::new(blocks).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

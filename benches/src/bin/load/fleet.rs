@@ -173,6 +173,9 @@ impl Fleet {
 
     /// How long nothing will have to be done.
     fn sleep(&self) -> Option<Duration> {
+        if self.plan.busy_poll {
+            return Some(Duration::ZERO);
+        }
         let next = self.deadlines.peek().map(|Reverse((deadline, _))| *deadline);
         let until = next.map(|deadline| deadline.saturating_duration_since(self.now()));
         let patience = self.plan.patience.saturating_sub(self.began.elapsed());

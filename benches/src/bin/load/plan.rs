@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     pub(crate) per_socket: u32,
     pub(crate) waiting: u32,
     pub(crate) patience: Duration,
+    /// Never sleep.
+    pub(crate) busy_poll: bool,
 }
 
 /// When a run is over.
