@@ -5,13 +5,14 @@
 //! [turns](turns), and may have to [give way](yielding) to another; a request for which there is no
 //! room yet is [parked].
 
+mod by_peer;
 mod opening;
 mod parked;
 mod turns;
 mod yielding;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -21,6 +22,7 @@ use mio::Registry;
 use slab::Slab;
 use tftp_core::Instant;
 
+use by_peer::ByPeer;
 pub(crate) use parked::Parked;
 
 use super::{
@@ -47,7 +49,7 @@ pub(crate) struct Sessions {
     ports: Option<Ports>,
     slots: Slab<Session>,
     /// The latest session of each peer.
-    by_peer: HashMap<SocketAddr, usize>,
+    by_peer: ByPeer,
     admission: Arc<Admission>,
     giving_way: GivingWay,
     /// Sessions that have been reported, and only linger.
@@ -90,7 +92,7 @@ impl Sessions {
             listeners,
             ports,
             slots: Slab::new(),
-            by_peer: HashMap::new(),
+            by_peer: ByPeer::default(),
             reporter: Reporter::new(admission.counters()),
             admission,
             giving_way,
@@ -105,7 +107,7 @@ impl Sessions {
     }
 
     pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u64) -> Known {
-        let Some(&key) = self.by_peer.get(&peer) else { return Known::No };
+        let Some(key) = self.by_peer.get(&self.slots, peer) else { return Known::No };
         let Some(session) = self.slots.get(key) else { return Known::No };
         let same = session.about.fingerprint == fingerprint;
         match (session.transfer.is_proved(), same) {
@@ -143,14 +145,11 @@ impl Sessions {
     }
 
     fn remove(&mut self, key: usize) {
+        self.by_peer.forget(&self.slots, key);
         let mut session = self.slots.remove(key);
         self.timers.disarm(key, &mut session.armed);
         self.giving_way.gone(session.serial);
         self.lingering -= usize::from(session.reported);
-        let peer = session.transfer.peer();
-        if self.by_peer.get(&peer) == Some(&key) {
-            self.by_peer.remove(&peer);
-        }
         self.close(session.way);
     }
 }

@@ -102,7 +102,7 @@ impl Sessions {
         let peer = transfer.peer();
         // Its packets could not be told from those of an earlier transfer.
         if self.ports.is_none()
-            && let Some(&earlier) = self.by_peer.get(&peer)
+            && let Some(earlier) = self.by_peer.get(&self.slots, peer)
         {
             self.drop_replaced(now, earlier);
         }
@@ -135,7 +135,7 @@ impl Sessions {
             queued: false,
             reported: false,
         });
-        self.by_peer.insert(peer, key);
+        self.by_peer.insert(&self.slots, key);
         self.carry_on(now, key);
     }
 }

@@ -36,7 +36,7 @@ impl Sessions {
         from: SocketAddr,
         datagrams: impl Iterator<Item = &'d [u8]>,
     ) -> bool {
-        let Some(&key) = self.by_peer.get(&from) else { return false };
+        let Some(key) = self.by_peer.get(&self.slots, from) else { return false };
         let Some(session) = self.slots.get_mut(key) else { return false };
         match session.way {
             Way::Listener { index: its, .. } if its == index => {}
