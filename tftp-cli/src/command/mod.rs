@@ -228,6 +228,7 @@ fn of_others(word: &str) -> Option<&'static str> {
         "open" => "`connect` chooses the server",
         "mget" => "`get -a` fetches several files",
         "mput" => "`put` takes several files, and wildcards",
+        "literal" => "a name with colons is written `:NAME`",
         "rexmt" => "`timeout` is when something is sent again, `retries` how often",
         _ => return None,
     })
@@ -299,7 +300,9 @@ mod tests {
             misuse("ls"),
             "unknown command `ls`; TFTP cannot list a server's files; `lls` lists the local folder"
         );
-        for word in ["dir", "cd", "pwd", "delete", "rename", "mkdir", "open", "mget", "rexmt"] {
+        for word in
+            ["dir", "cd", "pwd", "delete", "rename", "mkdir", "open", "mget", "literal", "rexmt"]
+        {
             assert!(find(word.as_ref()).is_err_and(|Misuse(why)| !why.contains("did you mean")));
         }
     }
