@@ -9,7 +9,7 @@ complete -c tftp -l pcap -d 'Keep what is sent and received in a capture file' -
 complete -c tftp -l no-options -d 'Ask for no options: plain RFC 1350'
 complete -c tftp -s 4 -d 'Use IPv4 only'
 complete -c tftp -s 6 -d 'Use IPv6 only'
-complete -c tftp -l json -d 'Print one JSON object for each transfer'
+complete -c tftp -l json -d 'Print one JSON object for each transfer; tftp(1) has its fields'
 complete -c tftp -l keep-going -d 'In piped commands, go on after a failure'
 complete -c tftp -s q -l quiet -d 'Say nothing but answers and errors'
 complete -c tftp -s v -l verbose -d 'Say more'

@@ -93,7 +93,7 @@ pub(crate) struct Args {
     #[arg(short = '6')]
     ipv6: bool,
 
-    /// Print one JSON object for each transfer
+    /// Print one JSON object for each transfer; tftp(1) has its fields
     #[arg(long)]
     json: bool,
 

@@ -8,11 +8,17 @@ use common::{Run, Server, entries, tftp};
 use serde_json::Value;
 use tempfile::tempdir;
 
-/// What `--json` printed: one object.
+/// What `--json` printed: one object, of fields that the manual page has.
 #[track_caller]
 fn object(text: &str) -> Value {
     assert_eq!(text.lines().count(), 1, "{text}");
-    serde_json::from_str(text).expect("an object")
+    let object: Value = serde_json::from_str(text).expect("an object");
+    let manual = include_str!("../package/tftp.1");
+    let manual = manual.split_once(".SH JSON").expect("a section of its own").1;
+    for field in object.as_object().expect("an object").keys() {
+        assert!(manual.contains(field), "{field} is not in the manual page");
+    }
+    object
 }
 
 /// Runs a command with `--json` against a server, in a folder with a file `a`.
