@@ -66,7 +66,9 @@ fn link_local_addresses_are_served_with_their_scope() {
     let network = Network::new();
     let listening = [
         &["--listen", "[::]:69"][..],
+        &["--listen", "[::]:69", "--single-port"],
         &["--listen", "fe80::1%cable"],
+        &["--listen", "fe80::1%cable", "--single-port"],
         &["--listen", "[fe80::1%cable]:69"],
     ];
     for (number, options) in listening.into_iter().enumerate() {
@@ -87,8 +89,12 @@ fn of_several_addresses_the_asked_one_answers() {
     }
     network.client.ip("addr add fd00::2/64 dev cable nodad");
     network.client.ip("route add 10.69.1.0/24 dev cable");
-    for wildcard in ["[::]:69", "0.0.0.0:69"] {
-        let server = server(&network.server, &["--listen", wildcard]);
+    for (wildcard, single_port) in
+        [("[::]:69", false), ("0.0.0.0:69", false), ("[::]:69", true), ("0.0.0.0:69", true)]
+    {
+        let options = ["--listen", wildcard, "--single-port"];
+        let options = if single_port { &options[..] } else { &options[..2] };
+        let server = server(&network.server, options);
         network.client.run(|| {
             for ip in ["10.69.0.1", "10.69.0.7", "10.69.1.7"] {
                 talks(CLIENT, SocketAddr::new(ip.parse().expect("an address"), PORT), ip);
