@@ -7,7 +7,7 @@ use std::{
     io::{Read as _, Write as _},
 };
 
-use common::{Run, Server, entries, spawn, tftp};
+use common::{Run, Server, entries, kill, spawn, tftp};
 use tempfile::tempdir;
 
 /// A file of 600 bytes: two blocks, the second of 88 bytes.
@@ -561,11 +561,4 @@ fn receive_file(peer: &mut common::Peer) {
     peer.send_ack(1);
     peer.expect_data(2, &file[512..]);
     peer.send_ack(2);
-}
-
-#[cfg(unix)]
-fn kill(signal: &str, child: &std::process::Child) {
-    let mut kill = std::process::Command::new("kill");
-    let kill = kill.args([signal, &child.id().to_string()]);
-    assert!(kill.status().unwrap().success());
 }

@@ -1,5 +1,6 @@
 //! Signals: Ctrl-C ends what is running now, and the program only when nothing is; SIGTERM and
-//! SIGHUP end both.
+//! SIGHUP end both. Work that cannot be ended, for it is held up by a pipe that nobody reads or a
+//! disk that does not answer, is left with the program.
 
 #[cfg(unix)]
 mod unix;
@@ -78,6 +79,7 @@ impl Interrupts {
             cancel();
         }
         state.cancel = Some(Box::new(cancel));
+        state.work += 1;
         drop(state);
         let result = work();
         self.0.state().cancel = None;
@@ -114,6 +116,8 @@ struct Door {
 struct State {
     /// How to end what is running now.
     cancel: Option<Box<dyn Fn() + Send>>,
+    /// Its number.
+    work: u64,
     /// The signal that ends the program as soon as nothing runs any more.
     end: Option<End>,
 }
@@ -128,28 +132,50 @@ enum Signal {
     End(End),
 }
 
+/// What the thread that takes signals does next.
+#[cfg(any(unix, test))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// It waits for the next signal.
+    Wait,
+    /// It ends the program.
+    Leave(Status),
+    /// It ends the program if this work is still running in a moment, though it has been told to end.
+    LeaveUnlessEnded(Status, u64),
+}
+
 impl Door {
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change behind the lock is one assignment, whole whoever panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends what is running; when nothing is, returns the status to leave with, if any.
+    /// Tells what is running to end; when nothing is, it is the program that ends, if anything.
     #[cfg(any(unix, test))]
-    fn handle_signal(&self, signal: Signal) -> Option<Status> {
+    fn handle_signal(&self, signal: Signal) -> Next {
         let mut state = self.state();
         if let Signal::End(end) = signal {
             state.end.get_or_insert(end);
         }
+        let status = match signal {
+            Signal::End(end) => end.status(),
+            Signal::Interrupt => Status::Interrupted,
+        };
         match (&state.cancel, signal, self.idle) {
             (Some(cancel), ..) => {
                 cancel();
-                None
+                Next::LeaveUnlessEnded(status, state.work)
             }
-            (None, Signal::End(end), _) => Some(end.status()),
-            (None, Signal::Interrupt, Idle::Leave) => Some(Status::Interrupted),
-            (None, Signal::Interrupt, Idle::Stay) => None,
+            (None, Signal::Interrupt, Idle::Stay) => Next::Wait,
+            (None, ..) => Next::Leave(status),
         }
+    }
+
+    /// Whether that work is running.
+    #[cfg(any(unix, test))]
+    fn runs(&self, work: u64) -> bool {
+        let state = self.state();
+        state.cancel.is_some() && state.work == work
     }
 }
 
@@ -157,7 +183,7 @@ impl Door {
 mod tests {
     use std::sync::{Arc, mpsc};
 
-    use super::{End, Idle, Interrupts, Signal};
+    use super::{End, Idle, Interrupts, Next, Signal};
     use crate::{exit::Status, fault::Fault};
 
     /// How often work is told to end, during which these signals come.
@@ -167,7 +193,8 @@ mod tests {
             move || ended.send(()).unwrap(),
             || {
                 for &signal in signals {
-                    assert_eq!(interrupts.0.handle_signal(signal), None);
+                    let next = interrupts.0.handle_signal(signal);
+                    assert!(matches!(next, Next::LeaveUnlessEnded(..)), "{next:?}");
                 }
             },
         );
@@ -184,9 +211,11 @@ mod tests {
 
     #[test]
     fn while_nothing_runs_the_program_leaves_unless_it_shows_a_prompt() {
-        for (idle, status) in [(Idle::Leave, Some(Status::Interrupted)), (Idle::Stay, None)] {
+        for (idle, next) in
+            [(Idle::Leave, Next::Leave(Status::Interrupted)), (Idle::Stay, Next::Wait)]
+        {
             let interrupts = Interrupts::detached(idle);
-            assert_eq!(interrupts.0.handle_signal(Signal::Interrupt), status);
+            assert_eq!(interrupts.0.handle_signal(Signal::Interrupt), next);
         }
     }
 
@@ -194,7 +223,7 @@ mod tests {
     fn while_nothing_runs_the_program_leaves_on_other_signals_even_from_a_prompt() {
         for (end, status) in [(End::HangUp, Status::HungUp), (End::Terminate, Status::Terminated)] {
             let interrupts = Interrupts::detached(Idle::Stay);
-            assert_eq!(interrupts.0.handle_signal(Signal::End(end)), Some(status));
+            assert_eq!(interrupts.0.handle_signal(Signal::End(end)), Next::Leave(status));
         }
     }
 
@@ -208,6 +237,26 @@ mod tests {
         // The first of them counts.
         assert_eq!(times_ended(&interrupts, &[Signal::End(End::HangUp)]), 2);
         assert_eq!(interrupts.end(), Some(End::Terminate));
+    }
+
+    #[test]
+    fn work_that_was_told_to_end_is_waited_for_and_later_work_is_not_mistaken_for_it() {
+        let interrupts = Interrupts::detached(Idle::Stay);
+        let door = &interrupts.0;
+        let told = interrupts.during(
+            || (),
+            || {
+                let Next::LeaveUnlessEnded(Status::Interrupted, work) =
+                    door.handle_signal(Signal::Interrupt)
+                else {
+                    panic!("there is work");
+                };
+                assert!(door.runs(work));
+                work
+            },
+        );
+        assert!(!door.runs(told));
+        interrupts.during(|| (), || assert!(!door.runs(told)));
     }
 
     #[test]

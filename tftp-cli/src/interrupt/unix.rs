@@ -1,17 +1,21 @@
 //! How signals arrive on Unix: on a thread of their own.
 
-use std::{fs, io, process, sync::Arc, thread};
+use std::{fs, io, process, sync::Arc, thread, time::Duration};
 
 use rustix::{
     process::Signal as System,
-    termios::{OptionalActions, tcgetattr, tcsetattr},
+    termios::{OptionalActions, Termios, tcgetattr, tcsetattr},
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 
-use super::{Door, End, Signal};
+use super::{Door, End, Next, Signal};
+use crate::exit::Status;
+
+/// How long work that was told to end may go on.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A file would grow above the limit of the process (`ulimit -f`).
 const SIGXFSZ: i32 = System::XFSZ.as_raw();
@@ -34,15 +38,30 @@ pub(super) fn deliver(door: &Arc<Door>) -> io::Result<()> {
                 SIGXFSZ => continue,
                 _ => Signal::Interrupt,
             };
-            if let Some(status) = door.handle_signal(signal) {
-                if let Some(terminal) = &terminal {
-                    let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+            match door.handle_signal(signal) {
+                Next::Wait => {}
+                Next::Leave(status) => leave(status, terminal.as_ref()),
+                Next::LeaveUnlessEnded(status, work) => {
+                    let (door, terminal) = (Arc::clone(&door), terminal.clone());
+                    thread::spawn(move || {
+                        thread::sleep(PATIENCE);
+                        if door.runs(work) {
+                            leave(status, terminal.as_ref());
+                        }
+                    });
                 }
-                process::exit(status as i32);
             }
         }
     })?;
     Ok(())
+}
+
+/// Ends the program; the terminal is as it was before.
+fn leave(status: Status, terminal: Option<&Termios>) {
+    if let Some(terminal) = terminal {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+    }
+    process::exit(status as i32);
 }
 
 /// Whether the program was started to outlive its terminal, as `nohup` does. Told by Linux;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tftp_core::Mode;
-use tftp_mio::client::{Download, Report, TransferError};
+use tftp_mio::client::{Download, Report, Sink, TransferError};
 
 use super::{Story, several};
 use crate::{
@@ -64,17 +64,38 @@ impl Session {
         let show_bar =
             self.wants_bar() && !(story.writes_to_stdout() && io::stdout().is_terminal());
         let (path, way) = (story.local.clone(), story.way());
+        let mut opened = match &path {
+            Some(path) if is_special(path) => Some(self.open_special(path, &way)?),
+            _ => None,
+        };
         self.transfer(story, &servers, show_bar, &mut |client, server, progress| {
             // Made only now that signals are heard, so that no temporary file is left behind.
-            let sink = match &path {
-                None => local::Stdout::sink(),
-                Some(path) => Download::create(path).map_err(|error| Fault::local(&way, error))?,
+            let sink = match (opened.take(), &path) {
+                (Some(sink), _) => sink,
+                (None, None) => local::Stdout::sink(),
+                (None, Some(path)) => create(path, &way)?,
             };
             client
                 .get(server, &remote.name, &settings, sink, progress)
                 .map_err(|error| Fault::transfer(&doing, settings.mode, error))
         })
     }
+
+    /// Opens what may let us wait: a pipe does until somebody reads it.
+    fn open_special(&self, path: &Path, way: &str) -> Result<Box<dyn Sink>, Fault> {
+        self.mention(&format!("{way}: opening {}", show::os(path)));
+        let (path, way) = (path.to_owned(), way.to_owned());
+        self.interrupts.unless_interrupted(move || create(&path, &way))
+    }
+}
+
+fn create(path: &Path, way: &str) -> Result<Box<dyn Sink>, Fault> {
+    Download::create(path).map_err(|error| Fault::local(way, error))
+}
+
+/// Whether it is a pipe or a device.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// The path of a file to write: in a folder, the file gets the last part of its remote name.

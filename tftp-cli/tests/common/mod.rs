@@ -56,6 +56,14 @@ pub(crate) fn spawn<A: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item
         .unwrap()
 }
 
+/// Sends a signal, such as `-INT`.
+#[cfg(unix)]
+pub(crate) fn kill(signal: &str, child: &Child) {
+    let mut kill = Command::new("kill");
+    let kill = kill.args([signal, &child.id().to_string()]);
+    assert!(kill.status().unwrap().success());
+}
+
 impl Run {
     /// Waits for the end of a run.
     pub(crate) fn of(child: Child) -> Self {
