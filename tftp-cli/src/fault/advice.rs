@@ -81,7 +81,9 @@ fn after_refusal(code: ErrorCode, mode: Mode, message: &[u8]) -> &'static str {
             "; the server may not take mail: `mode octet` stores a file instead"
         }
         // Without options it has been asked already.
-        ErrorCode::ILLEGAL_OPERATION => "; the server may not take this mode, or no uploads",
+        ErrorCode::ILLEGAL_OPERATION => {
+            "; the server may not take such requests, or not in this mode"
+        }
         ErrorCode::OPTIONS_REFUSED => "; try `options off` (--no-options)",
         _ => "",
     }

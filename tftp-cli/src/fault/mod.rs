@@ -198,7 +198,11 @@ mod tests {
     fn what_to_try_next_fits_what_was_asked_and_what_was_said() {
         for (mode, error, next) in [
             (Mode::Octet, refused(8, b""), "(code 8); try `options off` (--no-options)"),
-            (Mode::Octet, refused(4, b""), "; the server may not take this mode, or no uploads"),
+            (
+                Mode::Octet,
+                refused(4, b""),
+                "; the server may not take such requests, or not in this mode",
+            ),
             (
                 Mode::Mail,
                 refused(4, b""),
