@@ -18,3 +18,6 @@ mod socket;
 pub mod storage;
 mod timers;
 mod transfer;
+mod words;
+
+pub use words::of_the_system;

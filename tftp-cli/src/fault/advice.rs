@@ -4,6 +4,7 @@ use std::io;
 
 use tftp_core::{ErrorCode, Mode};
 use tftp_mio::client::TransferError;
+pub(super) use tftp_mio::of_the_system;
 
 /// Bytes of a server's words that are shown; an ERROR may bring a hundred times as many.
 const MOST_WORDS: usize = 512;
@@ -131,13 +132,4 @@ pub(super) fn local(error: &io::Error) -> String {
         _ => "",
     };
     of_the_system(error) + next
-}
-
-/// What the system says, without the number of the error that Rust adds.
-pub(super) fn of_the_system(error: &io::Error) -> String {
-    let said = error.to_string();
-    match said.rfind(" (os error ") {
-        Some(number) if said.ends_with(')') => said[..number].to_owned(),
-        _ => said,
-    }
 }

@@ -124,7 +124,7 @@ impl Bell {
             && self.due.compare_exchange(due, u64::MAX, SeqCst, SeqCst).is_ok()
             && let Err(error) = self.waker.wake()
         {
-            tracing::error!(%error, "a poll loop cannot be woken");
+            tracing::error!(error = %crate::of_the_system(&error), "a poll loop cannot be woken");
         }
     }
 }

@@ -184,7 +184,7 @@ impl GivingWay {
 
     fn wake(&self, worker: usize) {
         if let Err(error) = self.shared.wakers[worker].wake() {
-            tracing::error!(%error, "cannot wake another worker");
+            tracing::error!(error = %crate::of_the_system(&error), "cannot wake another worker");
         }
     }
 

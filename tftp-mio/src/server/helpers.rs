@@ -118,7 +118,10 @@ impl Helpers {
                 // Nobody listens any more while the server stops; a file is stored all the same.
                 let _ = done.send(Done { session, serial, outcome });
                 if let Err(error) = waker.wake() {
-                    tracing::error!(%error, "cannot wake the loop after a file's input or output");
+                    tracing::error!(
+                        error = %crate::of_the_system(&error),
+                        "cannot wake the loop after a file's input or output"
+                    );
                 }
             }
         })?);

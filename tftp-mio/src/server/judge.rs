@@ -166,5 +166,8 @@ fn denied(refusal: Refusal) -> Denied {
 }
 
 fn no_buffer(error: &io::Error) -> Denied {
-    Denied { code: ErrorCode::NOT_DEFINED, text: format!("no receive buffer: {error}").into() }
+    Denied {
+        code: ErrorCode::NOT_DEFINED,
+        text: format!("no receive buffer: {}", crate::of_the_system(error)).into(),
+    }
 }

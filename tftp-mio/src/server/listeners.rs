@@ -92,7 +92,10 @@ impl Listeners {
         if !listener.blocked.is_empty() {
             let source = listener.socket.source();
             if let Err(error) = registry.reregister(source, token(index), Interest::READABLE) {
-                tracing::error!(%error, "a listening socket cannot be watched");
+                tracing::error!(
+                    error = %crate::of_the_system(&error),
+                    "a listening socket cannot be watched"
+                );
             }
         }
         mem::take(&mut listener.blocked)

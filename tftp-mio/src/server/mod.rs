@@ -132,7 +132,7 @@ impl Default for Config {
 #[non_exhaustive]
 pub enum BindError {
     /// A listening address is not to be had.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {}", crate::of_the_system(source))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -140,7 +140,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The transfer ports may not be used.
-    #[error("cannot use transfer port {port}: {source}")]
+    #[error("cannot use transfer port {port}: {}", crate::of_the_system(source))]
     Ports {
         /// The first port of the range.
         port: u16,
@@ -148,7 +148,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The system gave no poll descriptor or thread.
-    #[error("cannot set up the poll loop: {0}")]
+    #[error("cannot set up the poll loop: {}", crate::of_the_system(.0))]
     Loop(#[from] io::Error),
 }
 
@@ -363,7 +363,7 @@ impl Stopper {
     fn wake(&self) {
         for waker in &*self.wakers {
             if let Err(error) = waker.wake() {
-                tracing::error!(%error, "cannot wake the server");
+                tracing::error!(error = %crate::of_the_system(&error), "cannot wake the server");
             }
         }
     }

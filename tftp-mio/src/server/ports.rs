@@ -67,7 +67,7 @@ pub(crate) enum NoPort {
     #[error("no port is free")]
     InUse,
     /// The system gives no socket.
-    #[error("{0}")]
+    #[error("{}", crate::of_the_system(.0))]
     System(#[from] io::Error),
 }
 

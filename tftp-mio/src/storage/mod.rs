@@ -216,7 +216,7 @@ const NO_SPACE: &str = "no space left";
 /// The same for our own log: in the words of the system where the peer is told nothing exact.
 pub(crate) fn trouble_in_full(error: &io::Error) -> String {
     match trouble(error) {
-        (_, ANY_TROUBLE) => error.to_string(),
+        (_, ANY_TROUBLE) => crate::of_the_system(error),
         (_, text) => text.into(),
     }
 }

@@ -168,7 +168,7 @@ fn a_configuration_or_map_that_is_no_file_of_settings_is_an_error_at_once() {
         for (path, why) in [
             (&fifo, "that is no regular file"),
             (&huge, "the file is larger than 16 MiB"),
-            (&around.path().join("missing"), "No such file"),
+            (&around.path().join("missing"), "No such file or directory\n"),
         ] {
             let (code, said) =
                 run_to_its_end(Command::new(env!("CARGO_BIN_EXE_tftpd")).arg(option).arg(path));
@@ -204,6 +204,15 @@ fn a_reload_says_what_waits_for_a_restart_and_so_does_the_state() {
     server.signal(Signal::USR1);
     server.log_line("state: ports = \"21000-21999\"");
     server.log_lines(2, waits);
+    server.stop();
+}
+
+#[test]
+fn a_reload_that_changes_nothing_says_no_more() {
+    let server = configured("");
+    server.signal(Signal::HUP);
+    let line = server.log_line("reloaded");
+    assert!(line.ends_with("INFO reloaded"), "{line}");
     server.stop();
 }
 

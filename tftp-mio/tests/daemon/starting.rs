@@ -63,13 +63,34 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["--max-windowsize", "0"], "1"),
         (&["--timeout", "soon"], "seconds"),
         (&["--timeout=-1"], "seconds"),
-        (&["--retries", "x"], "--retries"),
+        (&["--retries", "x"], "use a number from 0 to 255"),
+        (&["--workers", "0"], "use a number from 1 on"),
+        (&["--max-transfers", "0"], "use a number from 1 on"),
+        (&["--busy-poll", "1000001"], "use microseconds, up to 1000000"),
+        (&["--offer", "blksize"], "utimeout, blksize2, rollover, msftwindow"),
         (&["one", "two"], "two"),
     ] {
         let (code, said) = tftpd(arguments);
         assert_eq!(code, 2, "{arguments:?}: {said}");
         assert!(said.contains(hint), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn a_link_local_address_without_its_interface_is_told_how_to_have_one() {
+    let root = TempDir::new().expect("a folder to serve");
+    let (code, said) = run_to_its_end(command(["--listen", "[fe80::1]:6969"]).arg(root.path()));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("--listen '[fe80::1%eth0]:6969'"), "{said}");
+    assert!(!said.contains("os error"), "{said}");
+}
+
+#[test]
+fn one_worker_is_one() {
+    let server = Server::with(["--workers", "1"]);
+    let line = server.log_line("serving");
+    assert!(line.contains(", 1 worker with"), "{line}");
+    server.stop();
 }
 
 #[test]

@@ -176,7 +176,9 @@ impl Control {
         self.log.set_level(&next.options.log);
         self.reloader.reload(&prepared.config, prepared.storage);
         self.tell_what_waits(&next);
-        tracing::info!(changed = self.current.changed_now(&next).join(" "), "reloaded");
+        let changed = self.current.changed_now(&next);
+        let changed = (!changed.is_empty()).then(|| changed.join(" "));
+        tracing::info!(changed, "reloaded");
         self.grace.store(seconds(&next), Ordering::Relaxed);
         self.current = next;
         Ok(())

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use tftp_mio::{server::BindError, storage::MapFaults};
+use tftp_mio::{of_the_system, server::BindError, storage::MapFaults};
 
 use crate::{confine::CannotConfine, log::NoLog, options::Misuse, pid_file::NoPidFile};
 
@@ -22,9 +22,9 @@ const USAGE: u8 = 2;
 pub(crate) enum Fault {
     #[error(transparent)]
     Misuse(#[from] Misuse),
-    #[error("cannot serve {path}: {error}")]
+    #[error("cannot serve {path}: {}", of_the_system(error))]
     Root { path: PathBuf, error: io::Error },
-    #[error("cannot deliver mail into {path}: {error}")]
+    #[error("cannot deliver mail into {path}: {}", of_the_system(error))]
     Mail { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Map(#[from] MapFaults),
@@ -43,9 +43,9 @@ pub(crate) enum Fault {
     Bind(#[from] BindError),
     #[error(transparent)]
     Confine(#[from] CannotConfine),
-    #[error("cannot serve metrics on {address}: {error}")]
+    #[error("cannot serve metrics on {address}: {}", of_the_system(error))]
     Metrics { address: SocketAddr, error: io::Error },
-    #[error("{doing}: {error}")]
+    #[error("{doing}: {}", of_the_system(error))]
     System { doing: &'static str, error: io::Error },
 }
 
@@ -104,6 +104,11 @@ fn advice(error: &BindError) -> String {
              port, such as --listen '{}'",
             SocketAddr::new(address.ip(), 6969)
         ),
+        io::ErrorKind::InvalidInput if lacks_interface(address) => format!(
+            "\nA link-local address is one of an interface: --listen '[{}%eth0]:{}'",
+            address.ip(),
+            address.port()
+        ),
         io::ErrorKind::AddrInUse => {
             "\nAnother program listens there. `ss -ulnp` shows which; --listen takes another \
              address or port."
@@ -114,4 +119,8 @@ fn advice(error: &BindError) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn lacks_interface(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.scope_id() == 0 && v6.ip().is_unicast_link_local())
 }

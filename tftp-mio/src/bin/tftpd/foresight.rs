@@ -6,7 +6,10 @@ use rustix::{
     fd::OwnedFd,
     fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, open},
 };
-use tftp_mio::storage::{WritePolicy, read_settings};
+use tftp_mio::{
+    of_the_system,
+    storage::{WritePolicy, read_settings},
+};
 
 use crate::{options::Options, prepared::Prepared};
 
@@ -57,7 +60,7 @@ impl Foresight {
             if let Some(path) = path
                 && let Err(error) = read_settings(path)
             {
-                let path = path.display();
+                let (path, error) = (path.display(), of_the_system(&error));
                 warnings.push(format!(
                     "{whom} cannot read the {what} {path} again ({error}): SIGHUP will change nothing"
                 ));

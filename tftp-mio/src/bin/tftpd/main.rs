@@ -92,9 +92,12 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .transpose()?;
 
     let start = format!(
-        "{}, {} workers with receive buffers of {} KiB",
+        "{}, {} with receive buffers of {} KiB",
         prepared.says(server.local_addrs()),
-        server.workers(),
+        match server.workers() {
+            1 => "1 worker".into(),
+            workers => format!("{workers} workers"),
+        },
         server.receive_buffer() / 1024
     );
     log.give_to(&confinement);
@@ -147,7 +150,10 @@ fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(
+            error = %tftp_mio::of_the_system(&error.into()),
+            "the limit of open files stays as it is"
+        );
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum NoPidFile {
     #[error("process {0} holds it: a tftpd runs already")]
     Held(String),
     /// The file cannot be written.
-    #[error(transparent)]
+    #[error("{}", tftp_mio::of_the_system(.0))]
     System(#[from] io::Error),
 }
 
@@ -70,7 +70,11 @@ impl Drop for PidFile {
         if fs::remove_file(&self.path).is_err()
             && let Err(error) = self.file.set_len(0)
         {
-            tracing::warn!(path = %self.path.display(), %error, "the pid file stays behind");
+            tracing::warn!(
+                path = %self.path.display(),
+                error = %tftp_mio::of_the_system(&error),
+                "the pid file stays behind"
+            );
         }
     }
 }

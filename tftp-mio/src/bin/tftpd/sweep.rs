@@ -23,7 +23,10 @@ pub(crate) fn start(mut sweep: Sweep) {
         tell(&sweep, done);
     });
     if let Err(error) = thread {
-        tracing::warn!(%error, "no thread to search for what a crash may have left of uploads");
+        tracing::warn!(
+            error = %tftp_mio::of_the_system(&error),
+            "no thread to search for what a crash may have left of uploads"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::{io, net::UdpSocket, thread, time::Duration};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-use tftp_mio::server::Pulse;
+use tftp_mio::{of_the_system, server::Pulse};
 
 /// The sockets that were bound for us, in their order; none where we are to bind our own.
 ///
@@ -34,7 +34,12 @@ pub(crate) fn ready(status: &str) {
 pub(crate) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::warn!(%error, "the service manager cannot be told of the reload"),
+        Err(error) => {
+            tracing::warn!(
+                error = %of_the_system(&error),
+                "the service manager cannot be told of the reload"
+            );
+        }
     }
 }
 
@@ -69,6 +74,6 @@ pub(crate) fn feed_watchdog(mut pulse: Pulse) -> io::Result<()> {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager cannot be told");
+        tracing::warn!(error = %of_the_system(&error), "the service manager cannot be told");
     }
 }

@@ -117,7 +117,11 @@ impl Sessions {
                 self.registry.register(socket, token, Interest::READABLE)
             };
             if let Err(error) = watched {
-                tracing::error!(%peer, %error, "a transfer's socket cannot be watched");
+                tracing::error!(
+                    %peer,
+                    error = %crate::of_the_system(&error),
+                    "a transfer's socket cannot be watched"
+                );
                 return;
             }
             own.watched = true;

@@ -219,7 +219,11 @@ impl Sessions {
             Way::Listener { .. } => Ok(()),
         };
         if let Err(error) = watched {
-            tracing::error!(peer = %session.transfer.peer(), %error, "socket cannot be watched");
+            tracing::error!(
+                peer = %session.transfer.peer(),
+                error = %crate::of_the_system(&error),
+                "socket cannot be watched"
+            );
         }
     }
 

@@ -57,7 +57,8 @@ impl Mail {
             NO_PLAIN_USER
         })?;
         let maildir = self.maildir(recipient.user).map_err(|error| {
-            wanted.note(format_args!("Maildir \"{}\": {error}", recipient.user));
+            let said = crate::of_the_system(&error);
+            wanted.note(format_args!("Maildir \"{}\": {said}", recipient.user));
             match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => NO_USER,
                 _ => denied(&error),

@@ -22,7 +22,7 @@ pub(super) struct Fault {
 
 impl MapFaults {
     pub(super) fn unread(path: &Path, error: &io::Error) -> Self {
-        Self::in_file(path, vec![Fault { line: None, what: error.to_string() }])
+        Self::in_file(path, vec![Fault { line: None, what: crate::of_the_system(error) }])
     }
 
     pub(super) fn in_file(path: &Path, mut list: Vec<Fault>) -> Self {

@@ -26,6 +26,7 @@ use identity::Identity;
 use identity::Sandbox;
 #[cfg(target_os = "linux")]
 use sandbox::Sandbox;
+use tftp_mio::of_the_system;
 
 use crate::options;
 
@@ -65,7 +66,7 @@ pub(crate) enum CannotConfine {
     #[error("user {0} has no account that would tell a group: use --group too")]
     GroupUnknown(u32),
     /// Only root may become another.
-    #[error("cannot become {whom}: {source}")]
+    #[error("cannot become {whom}: {}", of_the_system(source))]
     Identity {
         /// The user or the group.
         whom: String,
@@ -76,7 +77,7 @@ pub(crate) enum CannotConfine {
     #[error("cannot give up the rights of root for good")]
     NotForGood,
     /// A folder that is needed cannot be had.
-    #[error("cannot open the folder {}: {source}", folder.display())]
+    #[error("cannot open the folder {}: {}", folder.display(), of_the_system(source))]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -84,7 +85,7 @@ pub(crate) enum CannotConfine {
         source: io::Error,
     },
     /// What is to be served is out of reach then.
-    #[error("{whom} cannot enter {}: {source}", root.display())]
+    #[error("{whom} cannot enter {}: {}", root.display(), of_the_system(source))]
     Root {
         /// The folder that is served.
         root: PathBuf,

@@ -68,7 +68,10 @@ impl Log {
             && let Some(file) = &*self.output.file.read().unwrap_or_else(PoisonError::into_inner)
             && let Err(error) = confinement.give(file)
         {
-            tracing::warn!(%error, "the log file stays root's: SIGHUP may not open it anew");
+            tracing::warn!(
+                error = %tftp_mio::of_the_system(&error),
+                "the log file stays root's: SIGHUP may not open it anew"
+            );
         }
     }
 
@@ -90,7 +93,7 @@ impl Log {
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write to the log file {path}: {error}")]
+#[error("cannot write to the log file {path}: {}", tftp_mio::of_the_system(error))]
 pub(crate) struct NoLog {
     path: PathBuf,
     error: io::Error,

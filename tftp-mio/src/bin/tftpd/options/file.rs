@@ -11,7 +11,7 @@ use clap::{
     Arg, ArgAction, Command,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use tftp_mio::storage::read_settings;
+use tftp_mio::{of_the_system, storage::read_settings};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -70,7 +70,7 @@ pub(super) fn read(path: &Path, command: &Command) -> Result<Vec<Entry>, Faults>
         String::from_utf8(content).map_err(|_| io::Error::other("that is no text in UTF-8"))
     };
     let content = read_settings(path).and_then(text).map_err(|error| {
-        let fault = Fault { line: None, what: error.to_string() };
+        let fault = Fault { line: None, what: of_the_system(&error) };
         Faults { path: path.into(), list: vec![fault] }
     })?;
     let mut reader = Reader { content: &content, command, faults: Vec::new() };

@@ -26,12 +26,13 @@ pub(crate) struct Listening {
     single_port: bool,
 
     /// Poll loops, each on a thread of its own [default: number of cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::count)]
     workers: Option<NonZeroUsize>,
 
     /// Poll that long before sleeping while transfers are active: faster, for a processor's time
     #[arg(long, value_name = "MICROSECONDS", default_value = "0")]
-    busy_poll: u64,
+    #[arg(value_parser = value::microseconds)]
+    busy_poll: Duration,
 
     /// Also answer requests that were sent to a broadcast or multicast address
     #[arg(long)]
@@ -45,7 +46,7 @@ impl Listening {
         if let Some(workers) = self.workers {
             config.workers = workers;
         }
-        config.busy_poll = Duration::from_micros(self.busy_poll);
+        config.busy_poll = self.busy_poll;
         config.broadcast = self.broadcast;
         if !self.listen.is_empty() {
             config.listen.clone_from(&self.listen);

@@ -190,10 +190,7 @@ mod tests {
                 "max-blksize = 7",
                 "FILE:1: `7` is no value of `max-blksize`: 7 is out of range: blksize takes 8 to 65464",
             ),
-            (
-                "retries = \"x\"",
-                "FILE:1: `x` is no value of `retries`: invalid digit found in string",
-            ),
+            ("retries = \"x\"", "FILE:1: `x` is no value of `retries`: use a number from 0 to 255"),
             ("quiet = \"yes\"", "FILE:1: `quiet` is on or off: write quiet = true"),
             ("write = [\"never\", \"create\"]", "FILE:1: `write` takes one value, not a list"),
             (

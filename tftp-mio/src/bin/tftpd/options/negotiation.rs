@@ -27,7 +27,7 @@ pub(crate) struct Negotiation {
     refuse: Vec<OptionKind>,
 
     /// Negotiate this option too, repeatable: utimeout, blksize2, rollover, msftwindow
-    #[arg(long, value_name = "OPTION", value_parser = value::option_kind)]
+    #[arg(long, value_name = "OPTION", value_parser = value::further_option)]
     offer: Vec<OptionKind>,
 
     /// Ceiling of the measured time-out, in seconds
@@ -35,7 +35,7 @@ pub(crate) struct Negotiation {
     timeout: Duration,
 
     /// Retransmissions that count before a silent client is given up
-    #[arg(long, value_name = "N", default_value = "6")]
+    #[arg(long, value_name = "N", default_value = "6", value_parser = value::retries)]
     retries: u8,
 }
 

@@ -3,11 +3,12 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    num::NonZeroUsize,
     ops::RangeInclusive,
     time::Duration,
 };
 
-use tftp_core::{BlockSize, FLOOR, OptionKind, WindowSize};
+use tftp_core::{BlockSize, FLOOR, OptionKind, OptionSet, WindowSize};
 
 /// The port of TFTP (RFC 1350 section 4).
 const PORT: u16 = 69;
@@ -48,7 +49,9 @@ fn scoped_address(ip: &str, rest: &str) -> Result<SocketAddr, String> {
 
 fn interface_index(name: &str) -> Result<u32, String> {
     name.parse().or_else(|_| {
-        index_by_name(name).map_err(|error| format!("no interface \"{name}\": {error}"))
+        index_by_name(name).map_err(|error| {
+            format!("no interface \"{name}\": {}", tftp_mio::of_the_system(&error))
+        })
     })
 }
 
@@ -87,6 +90,23 @@ pub(super) fn window_size(text: &str) -> Result<WindowSize, String> {
     WindowSize::new(blocks).map_err(|error| error.to_string())
 }
 
+/// A number of things, of which there is at least one.
+pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "use a number from 1 on".into())
+}
+
+pub(super) fn retries(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "use a number from 0 to 255".into())
+}
+
+pub(super) fn microseconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|microseconds| (0..=1_000_000).contains(microseconds))
+        .map(Duration::from_micros)
+        .ok_or_else(|| "use microseconds, up to 1000000".into())
+}
+
 /// A time-out of no time would be one that nobody can keep.
 pub(super) fn positive_seconds(text: &str) -> Result<Duration, String> {
     let duration = seconds(text)?;
@@ -100,6 +120,16 @@ pub(super) fn option_kind(text: &str) -> Result<OptionKind, String> {
     OptionKind::from_name(text.as_bytes()).ok_or_else(|| {
         let names = OptionKind::ALL.map(OptionKind::name).join(", ");
         format!("the options are {names}")
+    })
+}
+
+/// One that is not negotiated anyway.
+pub(super) fn further_option(text: &str) -> Result<OptionKind, String> {
+    let is_further = |kind: &OptionKind| !OptionSet::STANDARD.contains(*kind);
+    option_kind(text).ok().filter(is_further).ok_or_else(|| {
+        let further = OptionKind::ALL.into_iter().filter(is_further);
+        let names = further.map(OptionKind::name).collect::<Vec<_>>().join(", ");
+        format!("what is not negotiated anyway is {names}")
     })
 }
 
