@@ -240,10 +240,16 @@ fn mode(_: &Metadata) -> Option<u32> {
     None
 }
 
-/// How files are opened: for reading, and never waiting for the other end of a pipe.
+/// How files are opened for reading.
 fn reading() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true);
+    without_waiting(options.read(true));
+    options
+}
+
+/// Has a file opened without waiting for the other end of a pipe: it may be one by now.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there is no such thing"))]
+pub(super) fn without_waiting(options: &mut OpenOptions) {
     #[cfg(unix)]
     {
         use cap_std::fs::OpenOptionsExt;
@@ -251,7 +257,6 @@ fn reading() -> OpenOptions {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
     }
-    options
 }
 
 /// What a client is told when a name could not be opened. Codes 1 and 2 tell it not to ask again.

@@ -9,7 +9,7 @@ use std::{
 
 use cap_std::fs::{Dir, DirEntry, OpenOptions};
 
-use super::draft::is_temporary;
+use super::{draft::is_temporary, folder::without_waiting};
 
 /// Folders that wait for their turn at most; in a tree that is wider the rest is not looked at.
 const MOST_WAITING: usize = 1 << 16;
@@ -76,7 +76,9 @@ fn remove_abandoned(folder: &Dir, entry: &DirEntry) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     // For writing, because without that NFS gives no lock.
-    let file = folder.open_with(entry.file_name(), OpenOptions::new().write(true))?.into_std();
+    let mut options = OpenOptions::new();
+    without_waiting(options.write(true));
+    let file = folder.open_with(entry.file_name(), &options)?.into_std();
     file.try_lock()?;
     folder.remove_file(entry.file_name())
 }

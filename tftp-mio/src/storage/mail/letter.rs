@@ -107,8 +107,9 @@ impl Unread {
         let to = format!("new/{}", self.name);
         self.maildir.rename(in_tmp(&self.name), &self.maildir, to)?;
         self.delivered = true;
-        // The name is durable once its folder is.
-        if cfg!(unix) { self.maildir.open("new")?.sync_all() } else { Ok(()) }
+        // The name is durable once its folder is. Whose mail it is may have made a pipe of it, which
+        // would be waited at; with the dot only a folder is opened.
+        if cfg!(unix) { self.maildir.open("new/.")?.sync_all() } else { Ok(()) }
     }
 }
 
