@@ -93,10 +93,18 @@ impl Log {
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write to the log file {path}: {}", tftp_mio::of_the_system(error))]
+#[error("cannot write to the log file {path}: {}{}", tftp_mio::of_the_system(error), advice(error))]
 pub(crate) struct NoLog {
     path: PathBuf,
     error: io::Error,
+}
+
+/// What to do about a path that leads to no file of ours.
+fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(_) => "",
+        None => "; without --log-file the log goes to standard error",
+    }
 }
 
 /// A file, or standard error.

@@ -129,7 +129,7 @@ pub(super) fn further_option(text: &str) -> Result<OptionKind, String> {
     option_kind(text).ok().filter(is_further).ok_or_else(|| {
         let further = OptionKind::ALL.into_iter().filter(is_further);
         let names = further.map(OptionKind::name).collect::<Vec<_>>().join(", ");
-        format!("what is not negotiated anyway is {names}")
+        format!("use one of {names}: the others are negotiated anyway")
     })
 }
 
