@@ -7,6 +7,7 @@
 
 mod access;
 mod addresses;
+mod calls;
 mod clock;
 mod config;
 mod confinement;

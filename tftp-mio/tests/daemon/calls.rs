@@ -1,0 +1,71 @@
+//! What a block costs in system calls of the network: they are counted, so that no clock is needed.
+
+use std::{collections::BTreeMap, fs};
+
+use tempfile::TempDir;
+
+use crate::{
+    peer::{Peer, ack, content, oack, rrq},
+    preload::preload,
+    server::{Server, command},
+};
+
+/// What a read of so many blocks of 512 bytes has cost, from the start of the server to its end.
+fn of_read(blocks: usize, window: usize) -> BTreeMap<String, usize> {
+    let root = TempDir::new().expect("a folder to serve");
+    let file = content(512 * (blocks - 1));
+    fs::write(root.path().join("file"), &file).expect("a file to serve");
+    let mut command = command(["--workers", "1"]);
+    let _code = preload(&mut command, "counting.c", ("COUNTED", "all"));
+    command.arg(root.path());
+    let server = Server::run(root, command);
+
+    let windowsize = window.to_string();
+    let options = [("windowsize", &windowsize[..]), ("timeout", "60")];
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &options));
+    peer.expect_next(oack(&options));
+    peer.send(ack(0));
+    assert!(peer.read_blocks(1, 512, window) == file);
+
+    let log = server.stop();
+    let counted = log.lines().filter_map(|line| line.strip_prefix("counted ")?.split_once(' '));
+    let number = |text: &str| text.parse().expect("a number");
+    counted.map(|(call, count)| (call.to_owned(), number(count))).collect()
+}
+
+/// What so many more blocks cost.
+fn of_more(blocks: usize, window: usize) -> BTreeMap<String, usize> {
+    let (less, more) = (of_read(window, window), of_read(window + blocks, window));
+    assert_eq!(less.len(), 10, "{less:?}");
+    more.into_iter().map(|(call, count)| (call.clone(), count - less[&call].min(count))).collect()
+}
+
+/// A twentieth more is for wake-ups by a clock, which a slow machine needs.
+fn at_most(calls: usize) -> impl Fn(usize) -> bool {
+    move |count| count <= calls + calls / 20
+}
+
+#[test]
+fn a_block_in_lock_step_costs_one_wake_up_one_receive_and_one_send() {
+    let calls = of_more(1000, 1);
+    let once = at_most(1000);
+    for call in ["epoll_wait", "recvfrom", "sendto"] {
+        assert!(once(calls[call]), "{calls:?}");
+    }
+    for call in ["recvmsg", "recvmmsg", "sendmsg", "ioctl", "fcntl", "lseek", "timerfd_settime"] {
+        assert_eq!(calls[call], 0, "{call}: {calls:?}");
+    }
+}
+
+#[test]
+fn a_window_costs_one_wake_up_one_receive_and_one_send() {
+    let calls = of_more(100 * 16, 16);
+    let once = at_most(100);
+    for call in ["epoll_wait", "recvmmsg", "sendmsg"] {
+        assert!(once(calls[call]), "{calls:?}");
+    }
+    for call in ["recvfrom", "recvmsg", "sendto", "ioctl", "fcntl", "lseek", "timerfd_settime"] {
+        assert_eq!(calls[call], 0, "{call}: {calls:?}");
+    }
+}
