@@ -38,7 +38,7 @@ impl Running {
         let files = Folder::open(root.path(), WritePolicy::Overwrite).unwrap();
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            timing: Timing::SERVER.with_ceiling(Duration::from_millis(20)).with_retries(1),
+            timing: Timing::SERVER.with_ceiling(Duration::from_millis(100)).with_retries(3),
             ..Config::default()
         };
         let server = Server::bind(&config, Arc::new(files)).unwrap();
