@@ -126,6 +126,9 @@ impl Remote {
         if name.is_empty() {
             return Err(bad("no NAME"));
         }
+        if name.contains(&0) {
+            return Err(bad("no NAME has a NUL"));
+        }
         let host = parse_authority(authority).map_err(|why| bad(&why))?;
         Ok(Self { host: Some(host), name, mode })
     }

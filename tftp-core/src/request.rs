@@ -57,7 +57,7 @@ impl fmt::Display for Mode {
 
 /// A text that names no transfer mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown mode: it is octet, netascii or mail")]
+#[error("unknown mode: it is octet (binary), netascii (ascii) or mail")]
 pub struct UnknownMode;
 
 impl FromStr for Mode {

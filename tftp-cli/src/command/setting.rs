@@ -20,7 +20,10 @@ pub(crate) const MODE: Spec = Spec {
     detail: "\
 octet (or binary) moves bytes as they are. netascii (or ascii) is for texts: line ends are
 translated. mail is for put only: the text goes to a user, and few servers take it.",
-    arguments: &[Argument::OneOf(&["octet", "netascii", "mail"]), Argument::None],
+    arguments: &[
+        Argument::OneOf(&["octet", "binary", "netascii", "ascii", "mail"]),
+        Argument::None,
+    ],
     parse: |words| change(words, str::parse::<Mode>).map(Command::Mode),
 };
 
@@ -230,7 +233,7 @@ mod tests {
         ] {
             assert_eq!(command(line), Command::Mode(Change::To(mode)), "{line}");
         }
-        assert!(misuse("mode text").contains("octet, netascii or mail"));
+        assert!(misuse("mode text").contains("octet (binary), netascii (ascii) or mail"));
     }
 
     #[test]

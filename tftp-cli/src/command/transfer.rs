@@ -90,7 +90,6 @@ impl Get {
         let remote = Remote::parse(word)?.named(word)?;
         let to = match to {
             Some(to) if to.is_empty() => return Err(Misuse("LOCAL is empty".to_owned())),
-            Some(to) if looks_like_an_option(to) => return Err(unknown_option(to, "./")),
             Some(to) if to == "-" => Target::Stdout,
             Some(to) => Target::Path(local::path(to)),
             None => Target::Path(local::last_part(&remote.name).ok_or_else(|| {
@@ -105,8 +104,10 @@ impl Get {
 }
 
 fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
+    let (words, options) = part(words);
     let files = match words {
-        [all, names @ ..] if all == "-a" => {
+        [all, names @ ..] if options && all == "-a" => {
+            let (names, _) = part(names);
             if names.is_empty() {
                 return Err(missing("REMOTE"));
             }
@@ -118,7 +119,10 @@ fn parse_get(words: &[OsString]) -> Result<Command, Misuse> {
             }))?;
             files
         }
-        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option, ":")),
+        [option, ..] if options && looks_like_an_option(option) => {
+            return Err(unknown_option(option, ":"));
+        }
+        [_, to] if options && looks_like_an_option(to) => return Err(unknown_option(to, "./")),
         [] => return Err(missing("REMOTE")),
         [remote] => vec![Get::parse(remote, None)?],
         [remote, to] => vec![Get::parse(remote, Some(to))?],
@@ -156,16 +160,19 @@ pub(crate) fn names_of_get(words: &[OsString]) -> impl Iterator<Item = &OsStr> {
 }
 
 fn parse_put(words: &[OsString]) -> Result<Command, Misuse> {
+    let (words, options) = part(words);
     let (from, to) = match words {
-        [all, from @ ..] if all == "-a" => (from, None),
-        [option, ..] if looks_like_an_option(option) => return Err(unknown_option(option, "./")),
+        [all, from @ ..] if options && all == "-a" => (part(from).0, None),
+        [option, ..] if options && looks_like_an_option(option) => {
+            return Err(unknown_option(option, "./"));
+        }
         [from] => (std::slice::from_ref(from), None),
         [from @ .., to] => (from, Some(to)),
         [] => (words, None),
     };
     let to = match to {
         Some(to) if to.is_empty() => return Err(Misuse("REMOTE is empty".to_owned())),
-        Some(to) if looks_like_an_option(to) => return Err(unknown_option(to, ":")),
+        Some(to) if options && looks_like_an_option(to) => return Err(unknown_option(to, ":")),
         Some(to) => Remote::parse(to.as_encoded_bytes())?,
         None => Remote { host: None, name: Vec::new(), mode: None },
     };
@@ -219,6 +226,14 @@ impl Put {
 
 fn missing(what: &str) -> Misuse {
     Misuse(format!("{what} is missing"))
+}
+
+/// Words without the `--` behind which all are names, and whether they may be options.
+fn part(words: &[OsString]) -> (&[OsString], bool) {
+    match words {
+        [end, names @ ..] if end == "--" => (names, false),
+        _ => (words, true),
+    }
 }
 
 fn looks_like_an_option(word: &OsStr) -> bool {
@@ -307,6 +322,17 @@ mod tests {
             assert!(misuse(line).contains("usage: get"), "{line}");
         }
         assert!(misuse("get --all x").contains("unknown option `--all`"));
+    }
+
+    #[test]
+    fn behind_two_dashes_all_are_names() {
+        assert_eq!(get("get -- -a -b"), ["-a > -b"]);
+        assert_eq!(get("get -a -- -a b"), ["-a > -a", "b > b"]);
+        assert_eq!(get("get -- a -"), ["a > STDOUT"]);
+        assert_eq!(put("put -- -a"), "-a > -a");
+        assert_eq!(put("put -- -a -b"), "-a > -b");
+        assert_eq!(put("put -a -- -a b"), "-a > -a, b > b");
+        assert!(misuse("get --").contains("REMOTE is missing"));
     }
 
     #[test]

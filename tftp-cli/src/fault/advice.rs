@@ -2,24 +2,32 @@
 
 use std::io;
 
-use tftp_core::{ErrorCode, Mode};
+use tftp_core::{ErrorCode, Mode, Operation};
 use tftp_mio::client::TransferError;
 pub(super) use tftp_mio::of_the_system;
+
+use super::Asked;
 
 /// Bytes of a server's words that are shown; an ERROR may bring a hundred times as many.
 const MOST_WORDS: usize = 512;
 
-pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
+pub(super) fn explain(mode: Mode, asked: Option<Asked>, error: &TransferError) -> String {
+    let whom = |with: &str| asked.map(|asked| format!(" {with} {}", asked.server));
     match error {
         TransferError::Server { code, message } => {
             let said = quote(message);
             let number = code.0;
-            let next = after_refusal(*code, mode, message);
+            let next = after_refusal(*code, mode, asked, message);
             format!("the server refused: {code} (code {number}){said}{next}")
         }
-        TransferError::NoAnswer => "no answer; check host and port, and whether a firewall drops \
-             UDP to it or the answer, which comes from another port"
-            .to_owned(),
+        TransferError::GaveUp { code, message } => {
+            format!("the server gave up: {code} (code {}){}", code.0, quote(message))
+        }
+        TransferError::NoAnswer => format!(
+            "no answer{}; check host and port, and whether a firewall drops UDP to it or the \
+             answer, which comes from another port",
+            whom("from").unwrap_or_default()
+        ),
         TransferError::TimedOut => "the server answered at first and then fell silent; \
              a smaller blksize or windowsize may get through"
             .to_owned(),
@@ -34,7 +42,8 @@ pub(super) fn explain(mode: Mode, error: &TransferError) -> String {
             )
         }
         TransferError::Network(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
-            "network: nothing listens there; check host and port".to_owned()
+            let there = whom("at").unwrap_or_else(|| " there".to_owned());
+            format!("network: nothing listens{there}; check host and port")
         }
         TransferError::Lost(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
             "the server answered at first, and now nothing listens there any more; it may have been \
@@ -68,15 +77,23 @@ pub(crate) fn quote(message: &[u8]) -> String {
 }
 
 /// What to try next after an ERROR of that code with those words.
-fn after_refusal(code: ErrorCode, mode: Mode, message: &[u8]) -> &'static str {
+fn after_refusal(
+    code: ErrorCode,
+    mode: Mode,
+    asked: Option<Asked>,
+    message: &[u8],
+) -> &'static str {
+    let operation = asked.map(|asked| asked.operation);
     match code {
         ErrorCode::FILE_NOT_FOUND => "; check the name, upper and lower case too",
         ErrorCode::ACCESS_VIOLATION if names_no_file(message) => {
             "; a folder or a device cannot be transferred"
         }
-        ErrorCode::ACCESS_VIOLATION => {
-            "; the server must allow this file to be read, or uploads to be written"
-        }
+        ErrorCode::ACCESS_VIOLATION => match operation {
+            Some(Operation::Read) => "; the server must allow this file to be read",
+            Some(Operation::Write) => "; the server must allow uploads of this name",
+            None => "; the server must allow this file to be read, or uploads to be written",
+        },
         ErrorCode::FILE_EXISTS => "; choose another name on the server",
         ErrorCode::ILLEGAL_OPERATION if mode == Mode::Mail => {
             "; the server may not take mail: `mode octet` stores a file instead"

@@ -2,9 +2,9 @@
 
 mod advice;
 
-use std::io;
+use std::{io, net::SocketAddr};
 
-use tftp_core::Mode;
+use tftp_core::{Mode, Operation};
 use tftp_mio::client::TransferError;
 
 pub(crate) use advice::quote;
@@ -26,12 +26,14 @@ pub(crate) enum Fault {
         why: String,
     },
     /// A transfer was tried and failed.
-    #[error("{doing}: {}", advice::explain(*mode, error))]
+    #[error("{doing}: {}", advice::explain(*mode, *asked, error))]
     Transfer {
         /// The transfer, such as `get boot/x.efi`.
         doing: String,
         /// The mode that was asked for.
         mode: Mode,
+        /// Who was asked for what, if anybody was.
+        asked: Option<Asked>,
         /// What the engine says.
         error: TransferError,
     },
@@ -67,6 +69,13 @@ pub(crate) enum Fault {
     Ended(End),
 }
 
+/// A request, as far as it helps to explain its failure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) operation: Operation,
+    pub(crate) server: SocketAddr,
+}
+
 impl Fault {
     /// The exit status that tells a script of this fault.
     pub(crate) fn status(&self) -> Status {
@@ -82,7 +91,7 @@ impl Fault {
                 TransferError::Name(_) | TransferError::MailRead => Status::Usage,
                 TransferError::Local(_) | TransferError::Socket(_) => Status::Local,
                 TransferError::Cancelled => Status::Interrupted,
-                // Server, Protocol, Size, and whatever else an engine of the future holds against the
+                // Server, GaveUp, Protocol, Size, and whatever else an engine of the future holds against the
                 // server.
                 _ => Status::Refused,
             },
@@ -105,12 +114,22 @@ impl Fault {
 
     /// Whether the server refused this one file, and may well give another.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Transfer { error: TransferError::Server { .. }, .. })
+        use TransferError::{GaveUp, Server};
+
+        matches!(self, Self::Transfer { error: Server { .. } | GaveUp { .. }, .. })
     }
 
     /// A failed transfer in `mode`, named by `doing`.
     pub(crate) fn transfer(doing: &str, mode: Mode, error: TransferError) -> Self {
-        Self::Transfer { doing: doing.to_owned(), mode, error }
+        Self::Transfer { doing: doing.to_owned(), mode, asked: None, error }
+    }
+
+    /// The same fault of somebody who was asked.
+    pub(crate) fn of(mut self, request: Asked) -> Self {
+        if let Self::Transfer { asked, .. } = &mut self {
+            *asked = Some(request);
+        }
+        self
     }
 
     /// Local trouble during `doing`.
@@ -123,10 +142,10 @@ impl Fault {
 mod tests {
     use std::io;
 
-    use tftp_core::{ErrorCode, Misconduct, Mode, UnencodableRequest};
+    use tftp_core::{ErrorCode, Misconduct, Mode, Operation, UnencodableRequest};
     use tftp_mio::client::TransferError;
 
-    use super::{End, Fault};
+    use super::{Asked, End, Fault};
 
     fn refused(code: u16, message: &[u8]) -> TransferError {
         TransferError::Server { code: ErrorCode(code), message: message.to_vec() }
@@ -234,6 +253,37 @@ mod tests {
             let shown = Fault::local("get a", error).to_string();
             assert!(shown.contains("Permission denied; check"), "{shown}");
         }
+    }
+
+    #[test]
+    fn who_was_asked_for_what_is_told_where_it_helps() {
+        let server = "192.0.2.1:6969".parse().unwrap();
+        let nobody = || TransferError::Network(io::ErrorKind::ConnectionRefused.into());
+        for (operation, error, told) in [
+            (Operation::Read, TransferError::NoAnswer, ": no answer from 192.0.2.1:6969; "),
+            (Operation::Read, nobody(), ": network: nothing listens at 192.0.2.1:6969; "),
+            (Operation::Read, refused(2, b""), "; the server must allow this file to be read"),
+            (Operation::Write, refused(2, b""), "; the server must allow uploads of this name"),
+        ] {
+            let fault = Fault::transfer("x", Mode::Octet, error).of(Asked { operation, server });
+            let said = fault.to_string();
+            assert!(
+                if told.starts_with("; ") { said.ends_with(told) } else { said.contains(told) },
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_stops_in_the_middle_has_not_refused() {
+        let error =
+            TransferError::GaveUp { code: ErrorCode::NOT_DEFINED, message: b"timed out".to_vec() };
+        let fault = Fault::transfer("get x", Mode::Octet, error);
+        assert_eq!(
+            fault.to_string(),
+            "get x: the server gave up: undefined error (code 0): \"timed out\""
+        );
+        assert!(fault.is_refusal());
     }
 
     #[test]

@@ -7,11 +7,15 @@ mod seen;
 
 use std::io;
 
+#[cfg(unix)]
+use rustix::io::Errno;
 use rustyline::{
     ColorMode, CompletionType, Config, Editor, config::BellStyle, error::ReadlineError,
     history::FileHistory,
 };
 
+#[cfg(unix)]
+use crate::interrupt::End;
 use crate::{
     fault::Fault,
     session::{Next, Session},
@@ -97,12 +101,35 @@ fn not_kept(error: io::Error) -> Fault {
 }
 
 fn terminal_trouble(error: ReadlineError) -> Fault {
-    Fault::System { doing: "the terminal", error: of_the_editor(error) }
+    let error = of_the_editor(error);
+    // It has gone, and the signal that says so may be on its way still.
+    #[cfg(unix)]
+    if Errno::from_io_error(&error) == Some(Errno::IO) {
+        return Fault::Ended(End::HangUp);
+    }
+    Fault::System { doing: "the terminal", error }
 }
 
 fn of_the_editor(error: ReadlineError) -> io::Error {
     match error {
         ReadlineError::Io(error) => error,
         error => io::Error::other(error),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+    use rustyline::error::ReadlineError;
+
+    use super::terminal_trouble;
+    use crate::exit::Status;
+
+    #[test]
+    fn a_terminal_that_is_gone_has_hung_up() {
+        let gone = terminal_trouble(ReadlineError::Io(Errno::IO.into()));
+        assert_eq!(gone.status(), Status::HungUp);
+        let other = terminal_trouble(ReadlineError::Io(Errno::BADF.into()));
+        assert_eq!(other.status(), Status::Local);
     }
 }

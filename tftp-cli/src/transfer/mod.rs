@@ -8,12 +8,12 @@ mod summary;
 
 use std::{io, net::SocketAddr};
 
-use tftp_core::Mode;
+use tftp_core::{Mode, Operation};
 use tftp_mio::client::{Client, Progress, Report, Settings};
 
 use crate::{
     exit::Status,
-    fault::Fault,
+    fault::{Asked, Fault},
     remote::Remote,
     session::{Session, Words},
     show,
@@ -115,7 +115,8 @@ impl Session {
             .during(cancel, || run(client, server, &mut |progress| bar.update(progress)));
         drop(bar);
         drop(showing);
-        result
+        let operation = if story.operation == "put" { Operation::Write } else { Operation::Read };
+        result.map_err(|fault| fault.of(Asked { operation, server }))
     }
 
     /// What is set, and the mode of the URL where it names one.

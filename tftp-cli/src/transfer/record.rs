@@ -106,8 +106,10 @@ impl crate::session::Session {
 }
 
 fn said(fault: &Fault) -> Option<(ErrorCode, &[u8])> {
+    use TransferError::{GaveUp, Server};
+
     match fault {
-        Fault::Transfer { error: TransferError::Server { code, message }, .. } => {
+        Fault::Transfer { error: Server { code, message } | GaveUp { code, message }, .. } => {
             Some((*code, message))
         }
         _ => None,

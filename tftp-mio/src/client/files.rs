@@ -113,7 +113,8 @@ fn behind_links(path: &Path) -> PathBuf {
 /// The error of a file that could not be made in `folder`.
 #[expect(clippy::unnecessary_debug_formatting, reason = "escaped, as the text is for a terminal")]
 fn no_file_in(folder: &Path, error: &io::Error) -> io::Error {
-    let text = if error.kind() == io::ErrorKind::NotFound {
+    // Some file systems, such as /proc, say that of every new file.
+    let text = if error.kind() == io::ErrorKind::NotFound && !folder.is_dir() {
         format!("there is no folder {folder:?}")
     } else {
         format!("cannot create a file in {folder:?}: {error}")
@@ -226,6 +227,14 @@ mod tests {
         let error = Download::create(&missing.join("x")).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert_eq!(error.to_string(), format!("there is no folder {missing:?}"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_takes_no_files_is_not_said_to_be_missing() {
+        let error = Download::create(std::path::Path::new("/proc/x")).err().unwrap();
+        let said = error.to_string();
+        assert!(said.starts_with("cannot create a file in \"/proc\": "), "{said}");
     }
 
     #[cfg(unix)]

@@ -153,9 +153,19 @@ impl Declined {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
-    /// The server sent ERROR. The message is the server's bytes; escape them before showing them.
+    /// The server answered with ERROR. The message is the server's bytes; escape them before showing
+    /// them.
     #[error("{code}")]
     Server {
+        /// The ERROR's code.
+        code: ErrorCode,
+        /// The ERROR's text.
+        message: Vec<u8>,
+    },
+    /// The server ended a transfer that had begun with ERROR. The message is as in
+    /// [`Server`](Self::Server).
+    #[error("the server gave up: {code}")]
+    GaveUp {
         /// The ERROR's code.
         code: ErrorCode,
         /// The ERROR's text.
@@ -405,8 +415,11 @@ impl Settings {
 /// What a failure of the machine is for the caller.
 fn error_of(failure: Failure, message: Option<Vec<u8>>) -> TransferError {
     match failure {
-        Failure::Refused(code) | Failure::PeerAborted(code) => {
+        Failure::Refused(code) => {
             TransferError::Server { code, message: message.unwrap_or_default() }
+        }
+        Failure::PeerAborted(code) => {
+            TransferError::GaveUp { code, message: message.unwrap_or_default() }
         }
         Failure::NoAnswer => TransferError::NoAnswer,
         Failure::Protocol(misconduct) => TransferError::Protocol(misconduct),
