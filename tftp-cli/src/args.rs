@@ -19,6 +19,11 @@ use crate::{
     show, value, word,
 };
 
+/// What the exit status tells.
+pub(crate) const EXIT_STATUS: &str = "\
+0 done, 1 refused or not found, 2 wrong usage, 3 no answer, 4 local file trouble,
+129 hung up, 130 interrupted, 143 terminated.";
+
 /// Fetches and sends files over TFTP, at a prompt or with one command.
 #[derive(Debug, Parser)]
 #[command(
@@ -26,7 +31,7 @@ use crate::{
     version,
     override_usage = "tftp [OPTIONS] [HOST [PORT]] [-c COMMAND...]\n       \
                       tftp [OPTIONS] tftp://HOST[:PORT]/NAME[;mode=MODE] [LOCAL]",
-    after_help = "\
+    after_help = format!("\
 Without -c it is a prompt; `help` lists its commands. Commands can be piped in.
 
   tftp 192.0.2.1                                     a prompt
@@ -36,8 +41,7 @@ Without -c it is a prompt; `help` lists its commands. Commands can be piped in.
   tar c etc | tftp 192.0.2.1 -c put - etc.tar        standard input
   tftp 192.0.2.1 <commands.txt                       commands from a file
 
-Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 no answer, 4 local file trouble,
-129 hung up, 130 interrupted, 143 terminated."
+Exit status: {EXIT_STATUS}")
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that users type")]
 pub(crate) struct Args {

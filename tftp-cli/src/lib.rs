@@ -45,6 +45,11 @@ pub fn commands() -> Vec<String> {
     command::ALL.iter().map(|spec| command::general::help(Some(spec))).collect()
 }
 
+/// What the exit status tells, for a manual page.
+pub fn exit_status() -> &'static str {
+    args::EXIT_STATUS
+}
+
 /// Runs the program, and returns its exit status.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {

@@ -10,8 +10,13 @@ fn the_generated_files_are_up_to_date() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("package");
     let commands = tftp_cli::commands();
     let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
-    let sections =
-        [("COMMANDS", &commands[..]), ("JSON", &[JSON, FIELDS]), ("SEE ALSO", &["tftpd(8)"])];
+    let status = tftp_cli::exit_status().replace('\n', " ");
+    let sections: [(&str, &[&str]); 4] = [
+        ("COMMANDS", &commands[..]),
+        ("JSON", &[JSON, FIELDS]),
+        ("EXIT STATUS", &[&status]),
+        ("SEE ALSO", &["tftpd(8)"]),
+    ];
     support::check(&tftp_cli::command(), "1", &sections, &folder);
 }
 

@@ -138,7 +138,7 @@
 //!
 //! # Sizes
 //!
-//! A session has at most 256 bytes; windows up to 65,535 blocks and files of any length change
+//! A session has at most 256 bytes; windows up to 32,767 blocks and files of any length change
 //! nothing in that, for no payload is ever buffered. Receive into [65,535 bytes](BlockSize::MAX):
 //! longer DATA than was agreed on is refused, which a cut-off datagram would hide. Small packets
 //! need [`SMALL_PACKET`] bytes, a burst [`Burst::framed_len`]. A receiver keeps up to 128 blocks

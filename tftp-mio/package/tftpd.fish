@@ -12,7 +12,7 @@ complete -c tftpd -l ports -d 'Transfer ports, handed out in turn' -r
 complete -c tftpd -l workers -d 'Poll loops, each on a thread of its own [default: number of cores]' -r
 complete -c tftpd -l busy-poll -d 'Poll that long before sleeping while transfers are active: faster, for a processor\'s time' -r
 complete -c tftpd -l max-blksize -d 'Largest block size granted, 8 to 65464' -r
-complete -c tftpd -l max-windowsize -d 'Largest window granted, 1 to 65535' -r
+complete -c tftpd -l max-windowsize -d 'Largest window granted, 1 to 32767' -r
 complete -c tftpd -l refuse -d 'Never negotiate this option, repeatable' -r
 complete -c tftpd -l offer -d 'Negotiate this option too, repeatable: utimeout, blksize2, rollover, msftwindow' -r
 complete -c tftpd -l timeout -d 'Ceiling of the measured time-out, in seconds' -r

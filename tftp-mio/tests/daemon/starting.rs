@@ -61,6 +61,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["--max-blksize", "7"], "8"),
         (&["--max-blksize", "65465"], "65464"),
         (&["--max-windowsize", "0"], "1"),
+        (&["--max-windowsize", "32768"], "from 1 to 32767"),
         (&["--timeout", "soon"], "seconds"),
         (&["--timeout=-1"], "seconds"),
         (&["--retries", "x"], "use a number from 0 to 255"),

@@ -58,7 +58,7 @@ fn a_half_open_transfer_costs_no_more_memory_than_a_running_one() {
 /// Neither blksize nor windowsize costs memory of ours.
 #[test]
 fn memory_does_not_follow_what_clients_ask_for() {
-    let limits = ["--max-windowsize", "65535", "--write", "create"];
+    let limits = ["--max-windowsize", "32767", "--write", "create"];
     let server = Server::with([&["--listen", "127.70.2.1:0"], &limits[..]].concat());
     let peer = || Peer::at(Ipv4Addr::LOCALHOST.into(), server.addresses()[0]);
     fs::write(server.root().join("file"), content(1_000_000)).expect("a file to serve");

@@ -56,7 +56,9 @@ fn manual(command: &Command, section: &str, sections: &[(&str, &[&str])]) -> io:
     }
     if let Some(text) = command.get_after_help() {
         roff.control("SH", ["NOTES"]);
-        set(&mut roff, &text.to_string());
+        // The exit status has a section of its own.
+        let text = text.to_string();
+        set(&mut roff, text.split("\n\nExit status: ").next().unwrap_or_default());
     }
     roff.to_writer(&mut page)?;
     Ok(page)

@@ -14,7 +14,7 @@ pub(crate) struct Negotiation {
     #[arg(long, value_name = "BYTES", default_value = "65464", value_parser = value::block_size)]
     max_blksize: BlockSize,
 
-    /// Largest window granted, 1 to 65535
+    /// Largest window granted, 1 to 32767
     #[arg(long, value_name = "BLOCKS", default_value = "64", value_parser = value::window_size)]
     max_windowsize: WindowSize,
 

@@ -86,8 +86,11 @@ pub(super) fn block_size(text: &str) -> Result<BlockSize, String> {
 }
 
 pub(super) fn window_size(text: &str) -> Result<WindowSize, String> {
-    let blocks = text.parse().map_err(|_| "use a number from 1 to 65535")?;
-    WindowSize::new(blocks).map_err(|error| error.to_string())
+    let most = WindowSize::LARGEST_SAFE;
+    let size = text.parse().ok().and_then(|blocks| WindowSize::new(blocks).ok());
+    // A larger one would not be granted.
+    let size = size.filter(|&size| size <= most);
+    size.ok_or_else(|| format!("use a number from 1 to {}", most.get()))
 }
 
 /// A number of things, of which there is at least one.
