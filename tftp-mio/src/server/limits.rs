@@ -1,5 +1,5 @@
-//! How many transfers there may be, and who has how many: a request is admitted to a [`Place`], and
-//! the place comes free when it is dropped.
+//! How many transfers there may be, and who has how many: a request is admitted with a [`Permit`],
+//! which is free again when it is dropped.
 
 use std::{
     collections::HashMap,
@@ -107,7 +107,7 @@ impl Admission {
         Arc::new(Self { most, counters, occupied: Mutex::new(occupied) })
     }
 
-    /// Admits by these numbers from now on. Who has a place keeps it.
+    /// Admits by these numbers from now on. Who has a permit keeps it.
     pub(crate) fn set_capacity(&self, capacity: &Capacity) {
         self.lock().bounds = Bounds::new(capacity, self.most);
     }
@@ -116,11 +116,11 @@ impl Admission {
         Arc::clone(&self.counters)
     }
 
-    /// A place for a transfer whose client has answered nothing yet.
+    /// A permit for a transfer whose client has answered nothing yet.
     ///
     /// # Errors
     /// When there is none; a transfer that gives way may change that.
-    pub(crate) fn admit(self: &Arc<Self>, client: IpAddr) -> Result<Place, Full> {
+    pub(crate) fn admit(self: &Arc<Self>, client: IpAddr) -> Result<Permit, Full> {
         let mut occupied = self.lock();
         let bounds = occupied.bounds;
         let own = occupied.clients.get(&client).copied().unwrap_or_default();
@@ -138,12 +138,12 @@ impl Admission {
 
     /// The same although there are too many half-open ones, when a worker has none of them that
     /// could give way: it exceeds the limit by one, once.
-    pub(crate) fn admit_half_open(self: &Arc<Self>, client: IpAddr) -> Place {
+    pub(crate) fn admit_half_open(self: &Arc<Self>, client: IpAddr) -> Permit {
         let mut occupied = self.lock();
         self.occupy(&mut occupied, client)
     }
 
-    fn occupy(self: &Arc<Self>, occupied: &mut Occupied, client: IpAddr) -> Place {
+    fn occupy(self: &Arc<Self>, occupied: &mut Occupied, client: IpAddr) -> Permit {
         let own = occupied.clients.entry(client).or_default();
         let repeats = own.half_open < REPEATED;
         for tally in [own, &mut occupied.all] {
@@ -151,7 +151,7 @@ impl Admission {
             tally.half_open += 1;
         }
         self.publish(occupied);
-        Place { admission: Arc::clone(self), client, stage: Stage::HalfOpen, repeats }
+        Permit { admission: Arc::clone(self), client, stage: Stage::HalfOpen, repeats }
     }
 
     fn change(&self, client: IpAddr, from: Stage, to: Stage) {
@@ -179,7 +179,7 @@ impl Admission {
 
 /// What one transfer takes of the capacity, as long as it exists.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     admission: Arc<Admission>,
     client: IpAddr,
     stage: Stage,
@@ -203,7 +203,7 @@ impl Stage {
     }
 }
 
-impl Place {
+impl Permit {
     /// Whether the first packet may be sent again while it is not answered.
     pub(crate) fn repeats(&self) -> bool {
         self.repeats
@@ -218,7 +218,7 @@ impl Place {
         new
     }
 
-    /// The transfer has ended; what remains of it takes no place.
+    /// The transfer has ended; what remains of it needs no permit.
     pub(crate) fn over(&mut self) {
         self.enter(Stage::Over);
     }
@@ -231,7 +231,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.over();
     }
@@ -286,12 +286,12 @@ mod tests {
     #[test]
     fn what_lingers_takes_no_place_and_gives_it_back_once() {
         let admission = admission(1, 1, 1);
-        let mut place = admission.admit(A).unwrap();
-        place.proved();
-        place.over();
+        let mut permit = admission.admit(A).unwrap();
+        permit.proved();
+        permit.over();
         let other = admission.admit(A).unwrap();
         assert_eq!(occupancy(&admission), (1, 1));
-        drop(place);
+        drop(permit);
         assert_eq!(occupancy(&admission), (1, 1));
         drop(other);
         assert_eq!(occupancy(&admission), (0, 0));
@@ -301,11 +301,12 @@ mod tests {
     #[test]
     fn the_answers_to_an_address_that_owes_many_are_not_repeated() {
         let admission = admission(0, 0, 0);
-        let mut places: Vec<Place> = (0..=REPEATED).map(|_| admission.admit(A).unwrap()).collect();
-        let repeated = places.iter().filter(|place| place.repeats()).count();
+        let mut permits: Vec<Permit> =
+            (0..=REPEATED).map(|_| admission.admit(A).unwrap()).collect();
+        let repeated = permits.iter().filter(|permit| permit.repeats()).count();
         assert_eq!(repeated, REPEATED);
         assert!(admission.admit(B).unwrap().repeats());
-        places.drain(..2);
+        permits.drain(..2);
         assert!(admission.admit(A).unwrap().repeats());
     }
 }

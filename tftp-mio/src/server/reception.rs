@@ -12,7 +12,7 @@ use tftp_core::{ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver,
 
 use super::{
     counters::Refused,
-    limits::{Full, Place},
+    limits::{Full, Permit},
     own_addresses::OwnAddresses,
     policy::{Policy, Published, Subscription},
     session::About,
@@ -165,11 +165,11 @@ impl Reception {
                 break;
             }
         }
-        // What is refused anyway takes nobody's place.
+        // What is refused anyway takes nobody's permit.
         let admitted =
             granted.map_err(|denied| (Refused::by_code(denied.code), denied)).and_then(|granted| {
                 match sessions.admit(now, arrival.from.ip()) {
-                    Ok(place) => Ok((granted, place)),
+                    Ok(permit) => Ok((granted, permit)),
                     Err(full) => Err(full.into()),
                 }
             });
@@ -181,10 +181,10 @@ impl Reception {
         }
         let file = other_file(request.filename, file.take());
         match admitted {
-            Ok(((options, content), place)) => {
-                let transfer = self.transfer(now, arrival, options, content, &place);
+            Ok(((options, content), permit)) => {
+                let transfer = self.transfer(now, arrival, options, content, &permit);
                 let about = About::new(now, request, file, fingerprint);
-                sessions.open(now, transfer, way, about, place);
+                sessions.open(now, transfer, way, about, permit);
             }
             Err((reason, denied)) => {
                 let (reporter, file) = (sessions.reporter(), file.as_deref());
@@ -200,10 +200,10 @@ impl Reception {
         arrival: &Arrival<'_>,
         options: Options,
         content: Content,
-        place: &Place,
+        permit: &Permit,
     ) -> Transfer {
         let timing = self.policy.policy().timing;
-        let timing = if place.repeats() { timing } else { timing.sparing() };
+        let timing = if permit.repeats() { timing } else { timing.sparing() };
         match content {
             Content::Source(source) => {
                 let machine = Sender::reply(now, arrival.from, options, source.size(), timing);

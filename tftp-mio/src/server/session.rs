@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
-use super::{limits::Place, ports::OwnSocket};
+use super::{limits::Permit, ports::OwnSocket};
 use crate::transfer::Transfer;
 
 /// A transfer and all that belongs to it alone.
@@ -15,7 +15,7 @@ pub(crate) struct Session {
     pub(crate) serial: u64,
     pub(crate) about: About,
     /// What it takes of the server's capacity.
-    pub(crate) place: Place,
+    pub(crate) permit: Permit,
     /// The deadline that is armed for it.
     pub(crate) armed: Instant,
     /// The socket was full; it is watched for room.

@@ -8,7 +8,7 @@ use tftp_core::{Operation, Packet, Request};
 use tftp_mio::server::{self, Decision};
 
 use crate::{
-    fault::{Fault, STOPPED},
+    cannot_run::{CannotRun, STOPPED},
     foresight::Foresight,
     options::{Options, Settings},
     prepared::Prepared,
@@ -23,7 +23,7 @@ const REFUSED: u8 = 1;
 ///
 /// # Errors
 /// Where the start would fail of it.
-pub(crate) fn confine(options: &Options, prepared: &Prepared) -> Result<(), Fault> {
+pub(crate) fn confine(options: &Options, prepared: &Prepared) -> Result<(), CannotRun> {
     let confinement = prepared.confinement(options)?;
     let foresight = Foresight::new(options, prepared);
     if let Some(whom) = confinement.is_beyond_us() {
@@ -48,12 +48,12 @@ pub(crate) fn tell(settings: &Settings, prepared: &Prepared) {
 ///
 /// # Errors
 /// When the question makes no sense.
-pub(crate) fn explain(prepared: &Prepared, asked: &[OsString]) -> Result<ExitCode, Fault> {
-    let question = Question::parse(asked).map_err(Fault::Question)?;
+pub(crate) fn explain(prepared: &Prepared, asked: &[OsString]) -> Result<ExitCode, CannotRun> {
+    let question = Question::parse(asked).map_err(CannotRun::Question)?;
     let request = match Packet::parse(&question.datagram) {
         Ok(Packet::Request(request)) => request,
         // What is wrong with a packet is told as the server tells it.
-        Ok(_) => return Err(Fault::Question("the question is no request".into())),
+        Ok(_) => return Err(CannotRun::Question("the question is no request".into())),
         Err(malformed) => {
             println!("refused: ERROR 4 \"{malformed}\"");
             return Ok(ExitCode::from(REFUSED));

@@ -20,7 +20,7 @@ use tftp_core::Operation;
 use tftp_mio::server::{Counters, Reloader, Server, Stopper};
 
 use crate::{
-    fault::{self, Fault},
+    cannot_run::{self, CannotRun},
     log::Log,
     options::{CommandLine, Settings},
     prepared::{Places, Prepared},
@@ -170,7 +170,7 @@ impl Control {
         systemd::reloaded();
     }
 
-    fn try_reload(&mut self) -> Result<(), Fault> {
+    fn try_reload(&mut self) -> Result<(), CannotRun> {
         let next = self.line.read()?;
         let prepared = Prepared::within(self.places.clone(), &next)?;
         self.log.set_level(&next.options.log);
@@ -208,7 +208,7 @@ impl Stopping {
         let tell = || tracing::error!("ended without a farewell: something hangs");
         drop(thread::Builder::new().spawn(tell));
         thread::sleep(Duration::from_millis(100));
-        process::exit(fault::FAILED.into());
+        process::exit(cannot_run::FAILED.into());
     }
 }
 

@@ -2,10 +2,10 @@
 
 #[cfg(unix)]
 mod background;
+mod cannot_run;
 mod check;
 mod confine;
 mod control;
-mod fault;
 #[cfg(unix)]
 mod foresight;
 #[cfg(test)]
@@ -26,8 +26,8 @@ use std::{env, net::SocketAddr, process::ExitCode};
 use tftp_mio::server::Server;
 
 use background::Detached;
+use cannot_run::{CannotRun, STOPPED};
 use control::{Control, Signals};
-use fault::{Fault, STOPPED};
 use foresight::Foresight;
 use log::Log;
 use metrics::Metrics;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     run().unwrap_or_else(|fault| fault.tell())
 }
 
-fn run() -> Result<ExitCode, Fault> {
+fn run() -> Result<ExitCode, CannotRun> {
     let line = CommandLine::new(env::args_os());
     let settings = line.read()?;
     let service = &settings.options.service;
@@ -52,9 +52,9 @@ fn run() -> Result<ExitCode, Fault> {
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {
         if systemd::are_sockets_passed() {
-            return Err(Fault::Background);
+            return Err(CannotRun::Background);
         }
-        return background::start().map_err(Fault::system("cannot start in the background"));
+        return background::start().map_err(CannotRun::system("cannot start in the background"));
     } else {
         serve(line, settings)?;
     }
@@ -63,16 +63,16 @@ fn run() -> Result<ExitCode, Fault> {
 
 /// Serves until told to stop. The order is that of rights: what needs them comes first, threads
 /// come last.
-fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
+fn serve(line: CommandLine, settings: Settings) -> Result<(), CannotRun> {
     let (service, logging) = (&settings.options.service, &settings.options.log);
     let detached = service
         .detached
         .then(Detached::begin)
         .transpose()
-        .map_err(Fault::system("cannot detach"))?;
-    let sockets = systemd::sockets().map_err(Fault::system("cannot take the sockets over"))?;
+        .map_err(CannotRun::system("cannot detach"))?;
+    let sockets = systemd::sockets().map_err(CannotRun::system("cannot take the sockets over"))?;
     let log = Log::start(logging)?;
-    let signals = Signals::take().map_err(Fault::system("cannot watch for signals"))?;
+    let signals = Signals::take().map_err(CannotRun::system("cannot watch for signals"))?;
 
     let prepared = Prepared::new(&settings)?;
     let confinement = prepared.confinement(&settings.options)?;
@@ -87,7 +87,7 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         .pid_file
         .as_deref()
         .map(|path| {
-            PidFile::create(path).map_err(|error| Fault::PidFile { path: path.into(), error })
+            PidFile::create(path).map_err(|error| CannotRun::PidFile { path: path.into(), error })
         })
         .transpose()?;
 
@@ -118,27 +118,28 @@ fn serve(line: CommandLine, settings: Settings) -> Result<(), Fault> {
         tracing::warn!("{warning}");
     }
     let control = Control::new(line, settings, prepared.places, log, &server);
-    control.watch(signals).map_err(Fault::system("cannot watch for signals"))?;
+    control.watch(signals).map_err(CannotRun::system("cannot watch for signals"))?;
     if let Some(metrics) = metrics {
-        metrics.serve(server.counters()).map_err(Fault::system("cannot serve the metrics"))?;
+        metrics.serve(server.counters()).map_err(CannotRun::system("cannot serve the metrics"))?;
     }
-    systemd::feed_watchdog(server.pulse()).map_err(Fault::system("cannot feed the watchdog"))?;
+    systemd::feed_watchdog(server.pulse())
+        .map_err(CannotRun::system("cannot feed the watchdog"))?;
     systemd::ready(&start);
     if let Some(detached) = detached {
-        detached.serves().map_err(Fault::system("cannot leave the terminal"))?;
+        detached.serves().map_err(CannotRun::system("cannot leave the terminal"))?;
     }
 
-    server.run().map_err(Fault::system("the poll loop failed"))?;
+    server.run().map_err(CannotRun::system("the poll loop failed"))?;
     tracing::info!("stopped");
     drop(pid_file);
     Ok(())
 }
 
 /// Binds the socket of the metrics, and says where it is.
-fn metrics(address: SocketAddr) -> Result<Metrics, Fault> {
+fn metrics(address: SocketAddr) -> Result<Metrics, CannotRun> {
     let bound = Metrics::bind(address)
         .and_then(|metrics| Ok((metrics.address()?, metrics)))
-        .map_err(|error| Fault::Metrics { address, error })?;
+        .map_err(|error| CannotRun::Metrics { address, error })?;
     tracing::info!("metrics at http://{}/metrics", bound.0);
     Ok(bound.1)
 }

@@ -12,8 +12,8 @@ use tftp_mio::{
 };
 
 use crate::{
+    cannot_run::CannotRun,
     confine::{Confinement, Needs},
-    fault::Fault,
     options::{Options, Settings},
 };
 
@@ -25,11 +25,11 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    fn open(settings: &Settings) -> Result<Self, Fault> {
-        let open = |folder: &PathBuf| Place::open(folder).map_err(Fault::mail(folder));
+    fn open(settings: &Settings) -> Result<Self, CannotRun> {
+        let open = |folder: &PathBuf| Place::open(folder).map_err(CannotRun::mail(folder));
         let files = &settings.options.files;
         Ok(Self {
-            root: Place::open(&files.root).map_err(Fault::root(&files.root))?,
+            root: Place::open(&files.root).map_err(CannotRun::root(&files.root))?,
             mail: files.mail.as_ref().map(open).transpose()?,
         })
     }
@@ -56,7 +56,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// # Errors
     /// When what the options name is not to be had.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, Fault> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, CannotRun> {
         Self::within(Places::open(settings)?, settings)
     }
 
@@ -65,7 +65,7 @@ impl Prepared {
     ///
     /// # Errors
     /// As for [`new`](Self::new).
-    pub(crate) fn within(places: Places, settings: &Settings) -> Result<Self, Fault> {
+    pub(crate) fn within(places: Places, settings: &Settings) -> Result<Self, CannotRun> {
         let files = &settings.options.files;
         let folder = Folder::at(places.root.clone(), files.uploads());
         let sweep = match files.write_policy() {
@@ -88,7 +88,7 @@ impl Prepared {
             uploads: files.write_policy(),
             config,
             storage: Arc::from(storage),
-            sweep: sweep.transpose().map_err(Fault::system("cannot search for left-overs"))?,
+            sweep: sweep.transpose().map_err(CannotRun::system("cannot search for left-overs"))?,
         })
     }
 
@@ -101,8 +101,9 @@ impl Prepared {
     ///
     /// # Errors
     /// When what the options name is not to be had.
-    pub(crate) fn confinement(&self, options: &Options) -> Result<Confinement, Fault> {
-        let needs = self.needs(options).map_err(Fault::system("cannot tell the current folder"))?;
+    pub(crate) fn confinement(&self, options: &Options) -> Result<Confinement, CannotRun> {
+        let needs =
+            self.needs(options).map_err(CannotRun::system("cannot tell the current folder"))?;
         Ok(Confinement::prepare(&options.confinement, &needs)?)
     }
 

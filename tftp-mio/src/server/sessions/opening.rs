@@ -1,4 +1,4 @@
-//! Opening: a place and a way for a transfer that a request asks for, and its session.
+//! Opening: a permit and a way for a transfer that a request asks for, and its session.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use crate::{
     server::{
         giving_way::Room,
         judge::Carrier,
-        limits::{Full, Place},
+        limits::{Full, Permit},
         listeners::Listeners,
         ports::NoPort,
         session::{About, Session, Way},
@@ -23,12 +23,12 @@ use crate::{
 };
 
 impl Sessions {
-    /// A place for one more transfer of `client`. Where there is none, the oldest transfer whose peer
+    /// A permit for one more transfer of `client`. Where there is none, the oldest transfer whose peer
     /// has proved nothing gives its own.
-    pub(crate) fn admit(&mut self, now: Instant, client: IpAddr) -> Result<Place, Full> {
+    pub(crate) fn admit(&mut self, now: Instant, client: IpAddr) -> Result<Permit, Full> {
         loop {
             let full = match self.admission.admit(client) {
-                Ok(place) => return Ok(place),
+                Ok(permit) => return Ok(permit),
                 Err(full) => full,
             };
             // A client that asks again from another port has given its first request up.
@@ -97,7 +97,7 @@ impl Sessions {
         transfer: Transfer,
         mut way: Way,
         about: About,
-        place: Place,
+        permit: Permit,
     ) {
         let peer = transfer.peer();
         // Its packets could not be told from those of an earlier transfer.
@@ -133,7 +133,7 @@ impl Sessions {
             way,
             serial,
             about,
-            place,
+            permit,
             armed: Instant::NEVER,
             blocked: false,
             queued: false,

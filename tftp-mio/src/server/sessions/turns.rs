@@ -173,7 +173,7 @@ impl Sessions {
         let Some(session) = self.slots.get_mut(key) else { return };
         session.transfer.let_go_if_failed();
         // Known to all workers before the peer sees what follows.
-        if session.transfer.is_proved() && session.place.proved() {
+        if session.transfer.is_proved() && session.permit.proved() {
             session.about.proved_at = now;
             self.giving_way.proved(session.serial);
         }
@@ -238,7 +238,7 @@ impl Sessions {
         let over = timeout.is_none() || transfer.is_lingering();
         if over && !session.reported {
             session.reported = true;
-            session.place.over();
+            session.permit.over();
             self.lingering += 1;
             self.giving_way.lingers(session.serial, key, session.transfer.peer().ip());
             self.reporter.transfer_ended(now, session);

@@ -10,11 +10,11 @@ use std::{
 #[derive(Debug)]
 pub struct MapFaults {
     path: PathBuf,
-    list: Vec<Fault>,
+    list: Vec<MapFault>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct MapFault {
     /// Counted from 1; none where the file as a whole is meant.
     pub(super) line: Option<usize>,
     pub(super) what: String,
@@ -22,10 +22,10 @@ pub(super) struct Fault {
 
 impl MapFaults {
     pub(super) fn unread(path: &Path, error: &io::Error) -> Self {
-        Self::in_file(path, vec![Fault { line: None, what: crate::of_the_system(error) }])
+        Self::in_file(path, vec![MapFault { line: None, what: crate::of_the_system(error) }])
     }
 
-    pub(super) fn in_file(path: &Path, mut list: Vec<Fault>) -> Self {
+    pub(super) fn in_file(path: &Path, mut list: Vec<MapFault>) -> Self {
         list.sort_by_key(|fault| fault.line);
         Self { path: path.into(), list }
     }
@@ -35,7 +35,7 @@ impl std::error::Error for MapFaults {}
 
 impl fmt::Display for MapFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Fault { line, what }) in self.list.iter().enumerate() {
+        for (index, MapFault { line, what }) in self.list.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
             let path = self.path.display();
             match line {

@@ -8,7 +8,7 @@ use toml::{
 };
 
 use super::{
-    faults::Fault,
+    faults::MapFault,
     pattern::Pattern,
     rule::{Action, Kinds, Repeat, Rule, Then},
     template::Template,
@@ -32,7 +32,7 @@ const KEYS: [&str; 10] = [
 ///
 /// # Errors
 /// With all that is wrong with them.
-pub(super) fn read(content: &str, ignore_case: bool) -> Result<Vec<Rule>, Vec<Fault>> {
+pub(super) fn read(content: &str, ignore_case: bool) -> Result<Vec<Rule>, Vec<MapFault>> {
     let mut reader = Reader { content, ignore_case, faults: Vec::new() };
     let rules = reader.read();
     if reader.faults.is_empty() { Ok(rules) } else { Err(reader.faults) }
@@ -41,7 +41,7 @@ pub(super) fn read(content: &str, ignore_case: bool) -> Result<Vec<Rule>, Vec<Fa
 struct Reader<'a> {
     content: &'a str,
     ignore_case: bool,
-    faults: Vec<Fault>,
+    faults: Vec<MapFault>,
 }
 
 /// What is wrong, and where.
@@ -99,7 +99,7 @@ impl Reader<'_> {
     }
 
     fn fault(&mut self, (at, what): Wrong) {
-        self.faults.push(Fault { line: Some(self.line(at.start)), what });
+        self.faults.push(MapFault { line: Some(self.line(at.start)), what });
     }
 
     fn line(&self, at: usize) -> usize {
@@ -324,7 +324,7 @@ mod tests {
             ("rules = 1", 1, "there is no `rules`; each rule begins with `[[rule]]`"),
         ] {
             let faults = read(content, false).expect_err(content);
-            assert_eq!(faults, [Fault { line: Some(line), what: what.into() }], "{content}");
+            assert_eq!(faults, [MapFault { line: Some(line), what: what.into() }], "{content}");
         }
     }
 

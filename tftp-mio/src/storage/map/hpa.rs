@@ -7,7 +7,7 @@ mod egrep;
 mod tests;
 
 use super::{
-    faults::Fault,
+    faults::MapFault,
     pattern::Pattern,
     rule::{Action, Kinds, Repeat, Rule, Then},
     template::{Case, Part, Template},
@@ -18,13 +18,13 @@ use crate::{server::Network, storage::client::Spelling};
 ///
 /// # Errors
 /// With every line that cannot be taken over, and why.
-pub(super) fn read(content: &[u8], ignore_case: bool) -> Result<Vec<Rule>, Vec<Fault>> {
+pub(super) fn read(content: &[u8], ignore_case: bool) -> Result<Vec<Rule>, Vec<MapFault>> {
     let (mut rules, mut faults) = (Vec::new(), Vec::new());
     for (index, line) in content.split(|&byte| byte == b'\n').enumerate() {
         let number = index + 1;
         match rule(number, line, ignore_case) {
             Ok(rule) => rules.extend(rule),
-            Err(what) => faults.push(Fault { line: Some(number), what }),
+            Err(what) => faults.push(MapFault { line: Some(number), what }),
         }
     }
     if faults.is_empty() { Ok(rules) } else { Err(faults) }

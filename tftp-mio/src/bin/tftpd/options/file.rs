@@ -33,21 +33,21 @@ pub(super) struct Entry {
 
 /// All that is wrong with a file.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub(crate) struct FileFaults {
     path: PathBuf,
-    list: Vec<Fault>,
+    list: Vec<FileFault>,
 }
 
 #[derive(Debug)]
-struct Fault {
+struct FileFault {
     /// Counted from 1; none where the file as a whole is meant.
     line: Option<usize>,
     what: String,
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for FileFaults {}
 
-impl fmt::Display for Faults {
+impl fmt::Display for FileFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.list.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
@@ -65,13 +65,13 @@ impl fmt::Display for Faults {
 ///
 /// # Errors
 /// With all that is wrong with it.
-pub(super) fn read(path: &Path, command: &Command) -> Result<Vec<Entry>, Faults> {
+pub(super) fn read(path: &Path, command: &Command) -> Result<Vec<Entry>, FileFaults> {
     let text = |content| {
         String::from_utf8(content).map_err(|_| io::Error::other("that is no text in UTF-8"))
     };
     let content = read_settings(path).and_then(text).map_err(|error| {
-        let fault = Fault { line: None, what: of_the_system(&error) };
-        Faults { path: path.into(), list: vec![fault] }
+        let fault = FileFault { line: None, what: of_the_system(&error) };
+        FileFaults { path: path.into(), list: vec![fault] }
     })?;
     let mut reader = Reader { content: &content, command, faults: Vec::new() };
     let entries = reader.read();
@@ -79,14 +79,14 @@ pub(super) fn read(path: &Path, command: &Command) -> Result<Vec<Entry>, Faults>
         Ok(entries)
     } else {
         reader.faults.sort_by_key(|fault| fault.line);
-        Err(Faults { path: path.into(), list: reader.faults })
+        Err(FileFaults { path: path.into(), list: reader.faults })
     }
 }
 
 struct Reader<'a> {
     content: &'a str,
     command: &'a Command,
-    faults: Vec<Fault>,
+    faults: Vec<FileFault>,
 }
 
 impl Reader<'_> {
@@ -164,7 +164,7 @@ impl Reader<'_> {
     }
 
     fn fault(&mut self, at: Range<usize>, what: String) {
-        self.faults.push(Fault { line: Some(self.line(at.start)), what });
+        self.faults.push(FileFault { line: Some(self.line(at.start)), what });
     }
 
     fn line(&self, at: usize) -> usize {

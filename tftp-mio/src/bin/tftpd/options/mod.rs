@@ -22,7 +22,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, parser:
 use tftp_mio::server::Config;
 
 pub(crate) use confinement::Confinement;
-pub(crate) use file::Faults;
+pub(crate) use file::FileFaults;
 pub(crate) use log::{Form, Log};
 pub(crate) use service::Service;
 pub(crate) use settings::Settings;
@@ -79,7 +79,7 @@ pub(crate) enum Misuse {
     CommandLine(#[from] clap::Error),
     /// Something is wrong with the file.
     #[error(transparent)]
-    File(#[from] Faults),
+    File(#[from] FileFaults),
 }
 
 impl CommandLine {

@@ -19,7 +19,7 @@ pub(crate) const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum CannotRun {
     #[error(transparent)]
     Misuse(#[from] Misuse),
     #[error("cannot serve {path}: {}", of_the_system(error))]
@@ -49,8 +49,8 @@ pub(crate) enum Fault {
     System { doing: &'static str, error: io::Error },
 }
 
-impl Fault {
-    /// Makes a fault of what the system says while we are `doing` that.
+impl CannotRun {
+    /// Makes an error of what the system says while we are `doing` that.
     pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { doing, error }
     }
