@@ -43,12 +43,14 @@ pub(super) fn deliver(door: &Arc<Door>) -> io::Result<()> {
                 Next::Leave(status) => leave(status, terminal.as_ref()),
                 Next::LeaveUnlessEnded(status, work) => {
                     let (door, terminal) = (Arc::clone(&door), terminal.clone());
-                    thread::spawn(move || {
+                    let wait = move || {
                         thread::sleep(PATIENCE);
                         if door.runs(work) {
                             leave(status, terminal.as_ref());
                         }
-                    });
+                    };
+                    // Without a thread left, it is up to the work alone.
+                    let _ = thread::Builder::new().name("patience".to_owned()).spawn(wait);
                 }
             }
         }

@@ -8,7 +8,10 @@ use std::{
 
 use cap_std::{ambient_authority, fs::Dir};
 
-use crate::storage::{Draft, Purpose, RegularFile, Sink, Source, write_all, write_all_vectored};
+use crate::{
+    of_the_system,
+    storage::{Draft, Purpose, RegularFile, Sink, Source, write_all, write_all_vectored},
+};
 
 /// A local file to send.
 #[derive(Debug)]
@@ -113,13 +116,19 @@ fn behind_links(path: &Path) -> PathBuf {
 /// The error of a file that could not be made in `folder`.
 #[expect(clippy::unnecessary_debug_formatting, reason = "escaped, as the text is for a terminal")]
 fn no_file_in(folder: &Path, error: &io::Error) -> io::Error {
-    // Some file systems, such as /proc, say that of every new file.
-    let text = if error.kind() == io::ErrorKind::NotFound && !folder.is_dir() {
-        format!("there is no folder {folder:?}")
-    } else {
-        format!("cannot create a file in {folder:?}: {error}")
-    };
-    io::Error::new(error.kind(), text)
+    match error.kind() {
+        // Some file systems, such as /proc, say that of every new file.
+        io::ErrorKind::NotFound if folder.is_dir() => {
+            io::Error::other(format!("no file can be made in {folder:?}"))
+        }
+        kind @ io::ErrorKind::NotFound => {
+            io::Error::new(kind, format!("there is no folder {folder:?}"))
+        }
+        kind => io::Error::new(
+            kind,
+            format!("cannot create a file in {folder:?}: {}", of_the_system(error)),
+        ),
+    }
 }
 
 /// A file that is gone when it is dropped before its end.
@@ -233,8 +242,7 @@ mod tests {
     #[test]
     fn a_folder_that_takes_no_files_is_not_said_to_be_missing() {
         let error = Download::create(std::path::Path::new("/proc/x")).err().unwrap();
-        let said = error.to_string();
-        assert!(said.starts_with("cannot create a file in \"/proc\": "), "{said}");
+        assert_eq!(error.to_string(), "no file can be made in \"/proc\"");
     }
 
     #[cfg(unix)]
