@@ -14,7 +14,7 @@ use crate::{
     fault::Fault,
     local,
     remote::Remote,
-    session::Session,
+    session::{Session, Words},
     show,
 };
 
@@ -83,9 +83,14 @@ impl Session {
 
     /// Opens what may let us wait: a pipe does until somebody reads it.
     fn open_special(&self, path: &Path, way: &str) -> Result<Box<dyn Sink>, Fault> {
-        self.mention(&format!("{way}: opening {}", show::os(path)));
+        let verbose = self.preferences.words == Words::Verbose;
         let (path, way) = (path.to_owned(), way.to_owned());
-        self.interrupts.unless_interrupted(move || create(&path, &way))
+        self.interrupts.unless_interrupted(move || {
+            if verbose {
+                show::note(&format!("{way}: opening {}", show::os(&path)));
+            }
+            create(&path, &way)
+        })
     }
 }
 
