@@ -153,7 +153,7 @@ fn a_server_that_is_told_to_stop_tells_its_clients() {
                 kill_process(pid, Signal::TERM).expect("a child to stop");
             });
             match result {
-                Err(TransferError::Server { code: ErrorCode::NOT_DEFINED, message }) => {
+                Err(TransferError::GaveUp { code: ErrorCode::NOT_DEFINED, message }) => {
                     assert_eq!(message, b"server is shutting down");
                 }
                 other => panic!("upload {upload}, at DATA {at}: {other:?}"),
