@@ -5,7 +5,7 @@ use std::fs;
 
 use tempfile::TempDir;
 use tftp_core::{BlockSize, WindowSize};
-use tftp_mio::client::{Client, Download, Settings, Upload};
+use tftp_mio::client::{Client, Download, Settings, TransferError, Upload};
 
 use crate::{
     peer::content,
@@ -43,8 +43,12 @@ fn there_and_back(weather: Weather, blksize: u16, windowsize: u16, blocks: usize
             client.get(proxy.address(), b"file", &settings, to, &mut |_| {})
         };
         let passed = proxy.end();
-        let report = result.unwrap_or_else(|error| panic!("{error:?} in {weather:?}: {passed:?}"));
-        assert_eq!(report.bytes, file.len() as u64);
+        match result {
+            Ok(report) => assert_eq!(report.bytes, file.len() as u64),
+            // All last ACKs can be lost; whether the file is there is looked at below.
+            Err(TransferError::Unconfirmed) if upload => {}
+            Err(error) => panic!("{error:?} in {weather:?}: {passed:?}"),
+        }
         sent += passed.data;
     }
     assert!(fs::read(server.root().join("file")).expect("the upload") == file);
