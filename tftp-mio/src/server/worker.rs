@@ -108,7 +108,7 @@ impl Running {
                     self.waiting[index] = self.receive(now, index);
                 }
             }
-            self.worker.sessions.handle_timeouts(now, &mut self.inbox);
+            self.worker.sessions.handle_timeouts(now);
             if self.stop(now) {
                 return Ok(self.worker.sessions.listeners);
             }
@@ -129,9 +129,12 @@ impl Running {
                 thread::yield_now();
             }
         }
-        match poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            result => result,
+        loop {
+            match poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {
+                // By a stop of the process, say. What has come meanwhile counts before a time-out.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
         }
     }
 

@@ -87,7 +87,7 @@ impl Socket {
         let io = UdpSocket::from_std(socket);
         let state = offloads(&io)?;
         let ipv6 = io.local_addr()?.is_ipv6();
-        Ok(Self { io, state, ipv6, coalescing: true })
+        Ok(Self { io, state, ipv6 })
     }
 
     /// Asks for a receive buffer that holds a large window.
@@ -121,20 +121,6 @@ pub(super) fn offloads(socket: &UdpSocket) -> io::Result<UdpSocketState> {
         setsockopt(socket, sockopt::ReceiveTimestampns, &false)?;
     }
     Ok(state)
-}
-
-/// Turns UDP GRO on or off. Returns whether the system knows it.
-pub(super) fn coalesce(socket: &UdpSocket, on: bool) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        use nix::sys::socket::{setsockopt, sockopt};
-        setsockopt(socket, sockopt::UdpGroSegment, &on).is_ok()
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (socket, on);
-        false
-    }
 }
 
 /// Asks for a buffer. The system grants what its limits allow; a smaller one still works.

@@ -5,14 +5,12 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use arrayvec::ArrayVec;
 use mio::net::UdpSocket;
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use tftp_core::Instant;
 
-use super::{
-    Batch, Inbox, Paths,
-    open::{coalesce, offloads},
-};
+use super::{BATCH, Batch, Inbox, Paths, open::offloads};
 
 /// A socket to listen on, or for transfers. It does not block.
 pub(crate) struct Socket {
@@ -20,8 +18,6 @@ pub(crate) struct Socket {
     pub(super) state: UdpSocketState,
     /// IPv4 peers are reached by their mapped addresses.
     pub(super) ipv6: bool,
-    /// The system puts together what one peer sends in a row (UDP GRO).
-    pub(super) coalescing: bool,
 }
 
 /// The most bytes that leave with one call: the longest datagram of IPv4.
@@ -53,36 +49,17 @@ impl Socket {
     /// empty shows that no more waited.
     pub(crate) fn receive<'b>(&self, inbox: &'b mut Inbox, most: usize) -> io::Result<Batch<'b>> {
         let Inbox { buffers, meta } = inbox;
-        let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-        let most = most.min(slices.len());
-        let receive = || self.state.recv(UdpSockRef::from(&self.io), &mut slices[..most], meta);
+        let mut slices = ArrayVec::<_, BATCH>::new();
+        slices.extend(buffers.iter_mut().take(most).map(|buffer| IoSliceMut::new(buffer)));
+        let most = slices.len();
+        let receive = || self.state.recv(UdpSockRef::from(&self.io), &mut slices, meta);
         let filled = match self.io.try_io(receive) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             filled => filled?,
         };
+        // Whose fields the batch needs.
+        drop(slices);
         Ok(Batch { buffers: &buffers[..filled], meta: &meta[..filled], drained: filled < most })
-    }
-
-    /// Has every datagram come by itself, for [`receive_one`](Self::receive_one), or those that one
-    /// peer sends in a row together.
-    pub(crate) fn take_singly(&mut self, singly: bool) {
-        if self.coalescing == singly && coalesce(&self.io, !singly) {
-            self.coalescing = !singly;
-        }
-    }
-
-    /// Takes the datagram that has waited longest, by the cheapest call there is. It tells neither
-    /// whether more wait, nor which address of ours it came to.
-    pub(crate) fn receive_one<'b>(
-        &self,
-        inbox: &'b mut Inbox,
-    ) -> io::Result<Option<(SocketAddr, &'b [u8])>> {
-        let [buffer, ..] = &mut inbox.buffers;
-        match self.io.recv_from(buffer) {
-            Ok((len, from)) => Ok(Some((from, &buffer[..len]))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Throws away what waits. Returns whether nothing is left.
@@ -131,7 +108,7 @@ impl Socket {
                     paths.refuse_segments(now, route.to);
                     // The socket itself remembers it too, but for all peers.
                     match offloads(&self.io) {
-                        Ok(state) => (self.state, self.coalescing) = (state, true),
+                        Ok(state) => self.state = state,
                         Err(error) => tracing::debug!(%error, "offloads cannot be renewed"),
                     }
                     continue;

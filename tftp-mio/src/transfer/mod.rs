@@ -108,7 +108,7 @@ enum Reading {
 }
 
 enum Half {
-    Sending { machine: Sender, source: Box<dyn Source>, claim: Claim, in_lock_step: bool },
+    Sending { machine: Sender, source: Box<dyn Source>, claim: Claim },
     Receiving { machine: Receiver, storing: Storing },
 }
 
@@ -134,9 +134,7 @@ enum Storing {
 
 impl Transfer {
     pub(crate) fn sending(machine: Sender, source: Box<dyn Source>) -> Self {
-        let Params { window_size, options, .. } = machine.params();
-        let in_lock_step = window_size.get() == 1 && options.msft_window().is_none();
-        Self::new(Half::Sending { machine, source, claim: Claim::default(), in_lock_step })
+        Self::new(Half::Sending { machine, source, claim: Claim::default() })
     }
 
     pub(crate) fn receiving(machine: Receiver, sink: Box<dyn Sink>) -> Self {
@@ -256,16 +254,6 @@ impl Transfer {
         matches!(self.half, Half::Sending { .. })
     }
 
-    /// Whether our file goes out one block at a time, as a server has agreed to from the start.
-    pub(crate) fn is_in_lock_step(&self) -> bool {
-        matches!(self.half, Half::Sending { in_lock_step: true, .. })
-    }
-
-    /// Whether nothing is to be sent before an answer comes, or the time for it has passed.
-    pub(crate) fn awaits_answer(&self) -> bool {
-        self.poll_timeout().is_some_and(|at| at < Instant::NEVER)
-    }
-
     /// Whether all is stored, and only the last ACK may have to be repeated.
     pub(crate) fn is_lingering(&self) -> bool {
         matches!(&self.half, Half::Receiving { machine, .. }
@@ -355,7 +343,7 @@ impl Transfer {
         route: Route,
         outbox: &mut Outbox,
     ) -> io::Result<()> {
-        let Half::Sending { machine, source, claim, .. } = &mut self.half else { return Ok(()) };
+        let Half::Sending { machine, source, claim } = &mut self.half else { return Ok(()) };
         self.reading = Reading::Flowing;
         let most = (FRAMED / burst.stride()).min(MOST_PACKETS);
         let Some(mut burst) = u16::try_from(most).ok().and_then(|most| burst.first(most)) else {

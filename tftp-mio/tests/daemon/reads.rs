@@ -98,23 +98,63 @@ fn a_doubled_ack_does_not_double_the_data() {
 }
 
 #[test]
-fn what_waits_behind_the_ack_of_a_block_counts_before_a_time_out() {
+fn an_error_right_behind_an_ack_ends_the_transfer_before_more_is_sent() {
     let server = serving(&content(5 * 512));
     let block =
         |number: u16| data(number, &content(5 * 512)[512 * (usize::from(number) - 1)..][..512]);
     let mut peer = Peer::of(&server);
     peer.ask(rrq("file", &[]));
     peer.expect(block(1));
-    // The server finds both in its socket, and needs only the first.
+    // The server finds both in its socket.
     server.signal(Signal::STOP);
     peer.send(ack(1));
     peer.send(error(0, "enough"));
     server.signal(Signal::CONT);
-    peer.expect_next(block(2));
     let line = server.log_line("aborted by client");
     assert!(line.contains("retransmissions=0"), "{line}");
     peer.expect_nothing();
     server.stop();
+}
+
+#[test]
+fn acks_of_blocks_that_were_not_sent_when_they_came_do_not_count_later() {
+    let server = serving(&content(50 * 512));
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &[("timeout", "5")]));
+    peer.expect(oack(&[("timeout", "5")]));
+    server.signal(Signal::STOP);
+    for number in 0..=20 {
+        peer.send(ack(number));
+    }
+    server.signal(Signal::CONT);
+    peer.expect_next(data(1, &content(50 * 512)[..512]));
+    peer.expect_nothing();
+    server.stop();
+}
+
+#[test]
+fn an_ack_that_came_while_the_server_stood_still_counts_before_its_time_out() {
+    for single_port in [&[][..], &["--single-port"]] {
+        let server = Server::with(single_port);
+        fs::write(server.root().join("file"), content(1500)).expect("a file to serve");
+        let mut peer = Peer::of(&server);
+        peer.ask(rrq("file", &[("timeout", "1")]));
+        peer.expect(oack(&[("timeout", "1")]));
+        peer.send(ack(0));
+        peer.expect_next(data(1, &content(1500)[..512]));
+        server.signal(Signal::STOP);
+        peer.send(ack(1));
+        // The time-out passes meanwhile.
+        assert_eq!(peer.receive_within(Duration::from_millis(1200)), None);
+        server.signal(Signal::CONT);
+        peer.expect_next(data(2, &content(1500)[512..1024]));
+        peer.send(ack(2));
+        peer.expect_next(data(3, &content(1500)[1024..]));
+        peer.send(ack(3));
+        let line = server.log_line("outcome=\"completed\"");
+        assert!(line.contains("retransmissions=0"), "{single_port:?}: {line}");
+        server.stop();
+    }
 }
 
 #[test]

@@ -109,7 +109,6 @@ impl Sessions {
         let slot = self.slots.vacant_entry();
         let key = slot.key();
         if let Way::Own(own) = &mut way {
-            own.socket.take_singly(transfer.is_in_lock_step());
             let (socket, token) = (own.socket.source(), Token(key));
             let watched = if own.watched {
                 self.registry.reregister(socket, token, Interest::READABLE)

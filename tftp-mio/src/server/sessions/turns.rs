@@ -1,7 +1,7 @@
 //! Turns: what comes in for a session, be it datagrams, time, room in a socket or what a helper has
 //! done, is handled, and then the session is carried on.
 
-use std::{collections::VecDeque, io, iter, net::SocketAddr};
+use std::{collections::VecDeque, io, net::SocketAddr};
 
 use mio::{Interest, Token};
 use tftp_core::{ErrorCode, Instant, UNKNOWN_TID, Verdict};
@@ -57,25 +57,29 @@ impl Sessions {
 
     fn receive(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
         let Some(session) = self.slots.get_mut(key) else { return };
-        let (strangers, reporter) = (&mut self.strangers, &mut self.reporter);
-        let received = if session.transfer.is_in_lock_step() {
-            receive_singly(now, session, inbox, strangers, reporter).map(|enough| (enough, None))
-        } else {
-            receive_batch(now, session, inbox, strangers, reporter)
-        };
-        match received {
-            Ok((enough, whole)) => {
-                if !enough {
-                    enqueue(&mut self.queue, key, session);
+        // What comes in for a file that goes out is an ACK now and then. If it is more, all of it
+        // counts before anything is sent: an ACK must not answer a block that left after it came.
+        let (most, batches) =
+            if session.transfer.is_sending() { (2, BATCH / 2) } else { (BATCH, 1) };
+        let (mut drained, mut whole) = (false, None);
+        for _ in 0..batches {
+            match receive_batch(now, session, inbox, most, &mut self.strangers, &mut self.reporter)
+            {
+                Ok((all, sink)) => (drained, whole) = (all, whole.or(sink)),
+                Err(error) => {
+                    // ICMP told that a packet did not arrive. The timer decides what that means.
+                    tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
+                    break;
                 }
-                self.store(key, whole);
             }
-            Err(error) => {
-                // ICMP told that a packet did not arrive. The timer decides what that means.
-                tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
-                enqueue(&mut self.queue, key, session);
+            if drained {
+                break;
             }
         }
+        if !drained {
+            enqueue(&mut self.queue, key, session);
+        }
+        self.store(key, whole);
     }
 
     /// A listening socket has room again for those that found it full.
@@ -107,16 +111,10 @@ impl Sessions {
     }
 
     /// Lets the time pass for every session whose deadline has come.
-    pub(crate) fn handle_timeouts(&mut self, now: Instant, inbox: &mut Inbox) {
+    pub(crate) fn handle_timeouts(&mut self, now: Instant) {
         while let Some(key) = self.timers.pop_due(now) {
             if let Some(session) = self.slots.get_mut(key) {
                 session.armed = Instant::NEVER;
-                // What lock-step has left in the socket was there in time.
-                if session.transfer.poll_timeout().is_some_and(|at| at <= now) {
-                    self.receive(now, key, inbox);
-                }
-            }
-            if let Some(session) = self.slots.get_mut(key) {
                 session.transfer.handle_timeout(now);
             }
             self.carry_on(now, key);
@@ -263,40 +261,17 @@ fn receive_batch(
     now: Instant,
     session: &mut Session,
     inbox: &mut Inbox,
+    most: usize,
     strangers: &mut Strangers,
     reporter: &mut Reporter,
 ) -> io::Result<(bool, Option<Box<dyn Sink>>)> {
     let Way::Own(own) = &session.way else { return Ok((true, None)) };
-    // What comes in for a file that goes out is an ACK now and then.
-    let most = if session.transfer.is_sending() { 2 } else { BATCH };
     let batch = own.socket.receive(inbox, most)?;
     let mut whole = None;
     for run in batch.runs() {
         whole = whole.or(deliver(now, session, run.from, run.datagrams(), strangers, reporter));
     }
     Ok((batch.drained, whole))
-}
-
-/// Takes one datagram after the other from the socket of a transfer in lock-step, up to the ACK that
-/// moves it on. As a rule that is the first and the only one, so that nobody asks whether more wait:
-/// what does is taken before the next ACK, or before a time-out counts. Returns whether this turn was
-/// long enough.
-fn receive_singly(
-    now: Instant,
-    session: &mut Session,
-    inbox: &mut Inbox,
-    strangers: &mut Strangers,
-    reporter: &mut Reporter,
-) -> io::Result<bool> {
-    for _ in 0..BATCH {
-        let Way::Own(own) = &session.way else { return Ok(true) };
-        let Some((from, datagram)) = own.socket.receive_one(inbox)? else { return Ok(true) };
-        deliver(now, session, from, iter::once(datagram), strangers, reporter);
-        if !session.transfer.awaits_answer() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Gives datagrams to their session, and answers strangers. A sink that is returned is to be
