@@ -15,7 +15,10 @@ use pcap_file::{
     DataLink, Endianness, PcapError, TsResolution,
     pcap::{PcapHeader, PcapPacket, PcapWriter},
 };
-use tftp_mio::client::{Direction, Passing};
+use tftp_mio::{
+    client::{Direction, Passing},
+    of_the_system,
+};
 
 use crate::show;
 
@@ -76,7 +79,7 @@ impl Capture {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = act(&mut state) {
             *state = State::Broken;
-            show::note(&format!("tftp: the capture file ends here: {error}"));
+            show::note(&format!("tftp: the capture file ends here: {}", of_the_system(&error)));
         }
     }
 }

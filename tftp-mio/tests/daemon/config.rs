@@ -253,6 +253,35 @@ fn check_binds_nothing_and_says_what_would_run() {
 }
 
 #[test]
+fn check_fails_where_the_start_would_of_a_log_or_pid_file() {
+    let folder = TempDir::new().expect("a folder");
+    let root = folder.path().display().to_string();
+    let path = |name: &str| format!("{root}/{name}");
+    fs::write(path("file"), "").expect("a file");
+    std::os::unix::fs::symlink("file", path("link")).expect("a link");
+    fs::create_dir(path("folder")).expect("a folder");
+    fs::write(path("one"), "").expect("a file");
+    fs::hard_link(path("one"), path("two")).expect("another name");
+    for option in ["--log-file", "--pid-file"] {
+        for (name, hint) in [
+            ("link", "that is a link"),
+            ("folder", "no regular file"),
+            ("two", "other names"),
+            ("missing/file", "No such file"),
+        ] {
+            let output = check(&[option, &path(name), &root]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{option} {name}: {said}");
+            assert!(said.contains(hint) && said.contains(&path(name)), "{option}: {said}");
+        }
+        for name in ["file", "new"] {
+            assert!(check(&[option, &path(name), &root]).status.success(), "{option} {name}");
+        }
+        assert!(!folder.path().join("new").exists());
+    }
+}
+
+#[test]
 fn check_ends_with_2_where_something_is_wrong() {
     for (words, hint) in [
         (&["--write", "maybe"][..], "overwrite"),

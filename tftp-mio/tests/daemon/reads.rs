@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,19 @@ fn serving(file: &[u8]) -> Server {
     let server = Server::start();
     fs::write(server.root().join("file"), file).expect("a file to serve");
     server
+}
+
+/// Stops all threads of the server, until it gets `CONT`.
+fn stand_still(server: &Server) {
+    server.signal(Signal::STOP);
+    let stands = |thread: fs::DirEntry| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    };
+    let tasks = format!("/proc/{}/task", server.id());
+    while !fs::read_dir(&tasks).expect("a running server").flatten().all(stands) {
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -106,7 +120,7 @@ fn an_error_right_behind_an_ack_ends_the_transfer_before_more_is_sent() {
     peer.ask(rrq("file", &[]));
     peer.expect(block(1));
     // The server finds both in its socket.
-    server.signal(Signal::STOP);
+    stand_still(&server);
     peer.send(ack(1));
     peer.send(error(0, "enough"));
     server.signal(Signal::CONT);
@@ -122,7 +136,7 @@ fn acks_of_blocks_that_were_not_sent_when_they_came_do_not_count_later() {
     let mut peer = Peer::of(&server);
     peer.ask(rrq("file", &[("timeout", "5")]));
     peer.expect(oack(&[("timeout", "5")]));
-    server.signal(Signal::STOP);
+    stand_still(&server);
     for number in 0..=20 {
         peer.send(ack(number));
     }
@@ -142,7 +156,7 @@ fn an_ack_that_came_while_the_server_stood_still_counts_before_its_time_out() {
         peer.expect(oack(&[("timeout", "1")]));
         peer.send(ack(0));
         peer.expect_next(data(1, &content(1500)[..512]));
-        server.signal(Signal::STOP);
+        stand_still(&server);
         peer.send(ack(1));
         // The time-out passes meanwhile.
         assert_eq!(peer.receive_within(Duration::from_millis(1200)), None);
@@ -168,7 +182,7 @@ fn acks_that_pile_up_in_lock_step_draw_one_block_each_number() {
     peer.send(ack(0));
     for number in 1..=4 {
         peer.expect_next(block(number));
-        server.signal(Signal::STOP);
+        stand_still(&server);
         for _ in 0..40 {
             peer.send(ack(number - 1));
             peer.send(ack(number));

@@ -10,13 +10,30 @@ use tftp_mio::server::{self, Decision};
 use crate::{
     cannot_run::{CannotRun, STOPPED},
     foresight::Foresight,
+    log::NoLog,
     options::{Options, Settings},
+    own_file,
     prepared::Prepared,
 };
 use question::Question;
 
 /// The request would not be granted.
 const REFUSED: u8 = 1;
+
+/// Looks at the files that a server would make for itself, and makes none.
+///
+/// # Errors
+/// Where the start would fail of one.
+pub(crate) fn files(options: &Options) -> Result<(), CannotRun> {
+    if let Some(path) = &options.log.file {
+        own_file::look(path).map_err(|error| NoLog { path: path.clone(), error })?;
+    }
+    if let Some(path) = &options.service.pid_file {
+        own_file::look(path)
+            .map_err(|error| CannotRun::PidFile { path: path.clone(), error: error.into() })?;
+    }
+    Ok(())
+}
 
 /// Gives up the rights that a server would give up, as it would be no use to say what could not run.
 /// What will not be possible any more is said on standard error.

@@ -48,6 +48,7 @@ fn run() -> Result<ExitCode, CannotRun> {
         if let Some(asked) = &service.asked {
             return check::explain(&prepared, asked);
         }
+        check::files(&settings.options)?;
         check::confine(&settings.options, &prepared)?;
         check::tell(&settings, &prepared);
     } else if service.background && !service.detached {

@@ -4,7 +4,7 @@
 //! over could leave a link there, to be led to a file of root's at the next start.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
     path::Path,
 };
@@ -26,7 +26,10 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, 
         match options.create_new(false).open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(explained(error, path)),
-            Ok(file) => return regular(file).map(|file| (file, false)),
+            Ok(file) => {
+                is_ours_alone(&file.metadata()?)?;
+                return Ok((file, false));
+            }
         }
         match options.create_new(true).open(path) {
             // Somebody was faster.
@@ -36,27 +39,39 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, 
     }
 }
 
-fn regular(file: File) -> io::Result<File> {
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other(NO_FILE));
+/// Sees whether [`open`] would take what is at `path`, or could create it there, and does neither.
+///
+/// # Errors
+/// As there, as far as that can be seen.
+pub(crate) fn look(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) => is_ours_alone(&found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            folder.map_or(Ok(()), |folder| folder.metadata().map(drop))
+        }
+        Err(error) => Err(error),
     }
-    #[cfg(unix)]
-    if std::os::unix::fs::MetadataExt::nlink(&found) > 1 {
-        return Err(io::Error::other("the file has other names (hard links)"));
-    }
-    Ok(file)
 }
 
-const NO_FILE: &str = "that is no regular file";
+fn is_ours_alone(found: &Metadata) -> io::Result<()> {
+    if found.is_symlink() {
+        return Err(io::Error::other(
+            "that is a link, which is not followed: name the file itself",
+        ));
+    }
+    if !found.is_file() {
+        return Err(io::Error::other("that is no regular file"));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::nlink(found) > 1 {
+        return Err(io::Error::other("the file has other names (hard links)"));
+    }
+    Ok(())
+}
 
 /// What the system says in few words of what cannot be opened so.
 fn explained(error: io::Error, path: &Path) -> io::Error {
-    match path.symlink_metadata() {
-        Ok(found) if found.is_symlink() => {
-            io::Error::other("that is a link, which is not followed: name the file itself")
-        }
-        Ok(found) if !found.is_file() => io::Error::other(NO_FILE),
-        _ => error,
-    }
+    let found = path.symlink_metadata();
+    found.ok().and_then(|found| is_ours_alone(&found).err()).unwrap_or(error)
 }

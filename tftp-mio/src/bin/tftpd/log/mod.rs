@@ -95,8 +95,8 @@ impl Log {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to the log file {path}: {}{}", tftp_mio::of_the_system(error), advice(error))]
 pub(crate) struct NoLog {
-    path: PathBuf,
-    error: io::Error,
+    pub(crate) path: PathBuf,
+    pub(crate) error: io::Error,
 }
 
 /// What to do about a path that leads to no file of ours.
