@@ -289,7 +289,10 @@ fn what_will_not_be_possible_later_is_said_at_the_start_and_by_a_check() {
 fn copy_for_all(folder: &Path) -> PathBuf {
     fs::set_permissions(folder, Permissions::from_mode(0o755)).expect("our own folder");
     let program = folder.join("tftpd");
-    fs::copy(env!("CARGO_BIN_EXE_tftpd"), &program).expect("a copy of the program");
+    // Not by us: while we have it open for writing, another test may start a program that has it
+    // open too, and nobody can run it.
+    let cp = Command::new("cp").arg(env!("CARGO_BIN_EXE_tftpd")).arg(&program).status();
+    assert!(cp.expect("cp").success());
     program
 }
 

@@ -153,7 +153,10 @@ fn without_the_privilege_for_port_69_it_says_what_to_do() {
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
     // The build's folder may be out of that user's reach.
     let program = root.path().join("tftpd");
-    fs::copy(env!("CARGO_BIN_EXE_tftpd"), &program).expect("a copy of the program");
+    // Not by us: while we have it open for writing, another test may start a program that has it
+    // open too, and nobody can run it.
+    let cp = Command::new("cp").arg(env!("CARGO_BIN_EXE_tftpd")).arg(&program).status();
+    assert!(cp.expect("cp").success());
     let mut command = Command::new(&program);
     command.uid(NOBODY).gid(NOBODY).args(["--listen", "127.0.0.1"]).arg(root.path());
     let (code, said) = run_to_its_end(&mut command);
