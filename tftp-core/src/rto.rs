@@ -299,7 +299,8 @@ impl Retransmission {
         } else if self.attempt < self.most() {
             doubled(first, self.attempt)
         } else {
-            first
+            // A short `utimeout` may be over before an answer to any of them can have come.
+            first.max(self.timing.opening())
         }
     }
 
