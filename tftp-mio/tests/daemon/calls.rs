@@ -41,11 +41,11 @@ fn of_more(blocks: usize, window: usize) -> BTreeMap<String, usize> {
     more.into_iter().map(|(call, count)| (call.clone(), count - less[&call].min(count))).collect()
 }
 
-/// What is done so often, and no more; or not at all. A twentieth is for what a slow machine needs
-/// besides: wake-ups by a clock, and by what came one by one and not at once.
+/// What is done so often, and no more or less; or not at all. A twentieth is for what a slow machine
+/// needs besides: wake-ups by a clock, and by what came one by one and not at once.
 fn each(times: usize) -> (impl Fn(usize) -> bool, impl Fn(usize) -> bool) {
     let few = times / 20;
-    (move |count| count <= times + few, move |count| count <= few)
+    (move |count| (times - few..=times + few).contains(&count), move |count| count <= few)
 }
 
 #[test]
