@@ -81,7 +81,8 @@ impl<'a> Wanted<'a> {
 
 /// The file that a request has led to, where that is another than it names.
 pub(crate) fn other_file(requested: &[u8], file: Box<[u8]>) -> Option<Box<[u8]>> {
-    let same = file.is_empty() || name::plain(requested).is_some_and(|plain| *plain == *file);
+    let plain = || name::plain(requested).is_some_and(|plain| *plain == *file);
+    let same = file.is_empty() || requested == &*file || plain();
     (!same).then_some(file)
 }
 
@@ -94,5 +95,20 @@ impl fmt::Debug for Wanted<'_> {
             .field("mode", &self.mode)
             .field("announced", &self.announced)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_told_only_where_it_is_another() {
+        let other = |requested: &[u8], file: &[u8]| other_file(requested, file.into()).is_some();
+        for same in [&b"name"[..], b"/name", b".//name", b"\\name"] {
+            assert!(!other(same, b"name"), "{}", same.escape_ascii());
+        }
+        assert!(!other(b"../name", b"../name") && !other(b"name", b""));
+        assert!(other(b"name", b"another"));
     }
 }
