@@ -182,4 +182,4 @@ pub use values::{BlockSize, FineTimeout, MsftWindow, OutOfRange, Timeout, Window
 pub use wire::{Malformed, OptionAck, Packet, SMALL_PACKET, UNKNOWN_TID};
 
 // A session is small enough to hold thousands of, on a server or in a boot ROM.
-const _: () = assert!(size_of::<Sender>() <= 256 && size_of::<Receiver>() <= 256);
+const _: () = assert!(size_of::<Sender>() <= 192 && size_of::<Receiver>() <= 256);

@@ -6,8 +6,7 @@
 //!  reply()────► Granting ─────DATA 1────────┤
 //!    └───────── no option granted (ACK 0) ──┘
 //!
-//!  from any of the first three: ERROR received ──► Over(Failed);   abort, misconduct, giving up ──► Closing
-//!  Closing ──ERROR polled──► Over
+//!  from any of the first three: ERROR received, abort, misconduct, giving up ──► Over(Failed)
 //! ```
 //!
 //! In `Receiving` the blocks that have been returned are remembered as [`Arrivals`]; when they are
@@ -19,7 +18,7 @@ use crate::{
     acks::{Acks, Owed},
     arrivals::{Arrivals, Place},
     error::{ErrorCode, Failure, Misconduct},
-    link::{End, Link, Origin, encode_error, judge_stranger},
+    link::{End, Link, Origin, judge_stranger},
     negotiate,
     numbers::Rollover,
     options::Options,
@@ -40,6 +39,8 @@ pub struct Receiver {
     rollover: Rollover,
     arrivals: Arrivals,
     acks: Acks,
+    /// Bytes of the file that have come.
+    bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,23 +49,19 @@ enum Role {
     Server,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What is awaited; whether it was sent, or is [due](Link::due), the link knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    /// Client: the request is to be sent (`due`) or awaits its answer.
-    Requesting {
-        due: bool,
-    },
-    /// Server: the OACK is to be sent (`due`) or awaits DATA 1.
-    Granting {
-        due: bool,
-    },
+    /// Client: an answer to the request.
+    Requesting,
+    /// Server: DATA 1, in answer to the OACK.
+    Granting,
     Receiving,
     /// The last ACK was polled; it is repeated when the last DATA comes again.
     Lingering {
         until: Instant,
     },
-    /// An ERROR is to be polled.
-    Closing(End),
+    /// Nothing; an ERROR may be due.
     Over(End),
 }
 
@@ -84,12 +81,13 @@ impl Receiver {
         order: Order,
         timing: Timing,
     ) -> Self {
-        let (phase, owed) = if answer.is_empty() {
-            (Phase::Receiving, Owed::Progress)
+        let link = Link::reply(now, peer, answer, timing);
+        let (phase, owed) = if link.due {
+            (Phase::Granting, Owed::Nothing)
         } else {
-            (Phase::Granting { due: true }, Owed::Nothing)
+            (Phase::Receiving, Owed::Progress)
         };
-        Self::new(Link::reply(now, peer, answer, timing), Role::Server, phase, order, owed)
+        Self::new(link, Role::Server, phase, order, owed)
     }
 
     /// A client's read request: opens with the request, which the caller has encoded and sends on
@@ -105,7 +103,7 @@ impl Receiver {
         timing: Timing,
     ) -> Self {
         let link = Link::request(now, server, asked, timing);
-        Self::new(link, Role::Client, Phase::Requesting { due: true }, order, Owed::Nothing)
+        Self::new(link, Role::Client, Phase::Requesting, order, Owed::Nothing)
     }
 
     fn new(link: Link, role: Role, phase: Phase, order: Order, owed: Owed) -> Self {
@@ -117,6 +115,7 @@ impl Receiver {
             rollover: Rollover::ToZero,
             arrivals: Arrivals::NONE,
             acks: Acks::new(owed),
+            bytes: 0,
         }
     }
 
@@ -131,9 +130,9 @@ impl Receiver {
         datagram: &'d [u8],
     ) -> Received<'d> {
         let tid_known = match self.phase {
-            Phase::Requesting { .. } => false,
-            Phase::Granting { .. } | Phase::Receiving | Phase::Lingering { .. } => true,
-            Phase::Closing(_) | Phase::Over(_) => return ignored(Ignored::Over),
+            Phase::Requesting => false,
+            Phase::Granting | Phase::Receiving | Phase::Lingering { .. } => true,
+            Phase::Over(_) => return ignored(Ignored::Over),
         };
         match self.link.origin(from, tid_known) {
             Origin::Peer | Origin::Candidate => {}
@@ -153,11 +152,10 @@ impl Receiver {
     /// Server: a byte-identical request came again from the same peer. It is the same transfer, and
     /// as long as the peer has sent no data its answer may be repeated.
     pub fn handle_repeated_request(&mut self, now: Instant) {
-        match &mut self.phase {
-            Phase::Granting { due } => {
+        match self.phase {
+            Phase::Granting => {
                 if self.link.repeat_answer(now) {
-                    *due = true;
-                    self.link.count_repeat();
+                    self.link.repeat();
                 }
             }
             Phase::Receiving if !self.link.is_proved() => {
@@ -166,11 +164,7 @@ impl Receiver {
                     self.link.count_repeat();
                 }
             }
-            Phase::Requesting { .. }
-            | Phase::Receiving
-            | Phase::Lingering { .. }
-            | Phase::Closing(_)
-            | Phase::Over(_) => {}
+            Phase::Requesting | Phase::Receiving | Phase::Lingering { .. } | Phase::Over(_) => {}
         }
     }
 
@@ -186,20 +180,16 @@ impl Receiver {
         if !self.link.is_overdue(now) {
             return;
         }
-        let again = self.link.try_again();
-        match &mut self.phase {
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving if !again => {
-                self.handle_unreachable();
-            }
-            Phase::Requesting { due } | Phase::Granting { due } => {
-                *due = true;
-                self.link.count_repeat();
-            }
+        if !self.link.try_again() {
+            return self.handle_unreachable();
+        }
+        match self.phase {
+            Phase::Requesting | Phase::Granting => self.link.repeat(),
             Phase::Receiving => {
                 self.link.count_repeat();
                 self.acks.owe(Owed::Repeat);
             }
-            Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Lingering { .. } | Phase::Over(_) => {}
         }
     }
 
@@ -208,10 +198,10 @@ impl Receiver {
     pub fn handle_unreachable(&mut self) {
         let failure = if self.is_proved() { Failure::TimedOut } else { Failure::NoAnswer };
         match self.phase {
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving => {
+            Phase::Requesting | Phase::Granting | Phase::Receiving => {
                 self.close(End::Failed(failure));
             }
-            Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Lingering { .. } | Phase::Over(_) => {}
         }
     }
 
@@ -222,9 +212,9 @@ impl Receiver {
         let end = End::Failed(Failure::Aborted { code, text });
         match self.phase {
             // Nobody has answered: there is no transfer, and no TID to send an ERROR to.
-            Phase::Requesting { .. } => self.phase = Phase::Over(end),
-            Phase::Granting { .. } | Phase::Receiving => self.close(end),
-            Phase::Lingering { .. } | Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Requesting => self.end(end),
+            Phase::Granting | Phase::Receiving => self.close(end),
+            Phase::Lingering { .. } | Phase::Over(_) => {}
         }
     }
 
@@ -248,23 +238,14 @@ impl Receiver {
     /// When `out` is shorter than [`SMALL_PACKET`] bytes.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         assert!(out.len() >= SMALL_PACKET, "the buffer for small packets is too short");
-        match &mut self.phase {
-            Phase::Requesting { due } => core::mem::take(due).then(|| {
-                self.link.await_answer(now);
-                Transmit::Request
-            }),
-            Phase::Granting { due } => core::mem::take(due).then(|| {
-                self.link.await_answer(now);
-                Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))
-            }),
+        match self.phase {
+            Phase::Requesting => self.link.poll_opening(now).then_some(Transmit::Request),
+            Phase::Granting => self
+                .link
+                .poll_opening(now)
+                .then(|| Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))),
             Phase::Receiving | Phase::Lingering { .. } => self.poll_ack(now, out),
-            Phase::Closing(end) => {
-                let end = *end;
-                self.phase = Phase::Over(end);
-                let (code, text) = end.farewell()?;
-                Some(Transmit::Packet(encode_error(code, text, out)))
-            }
-            Phase::Over(_) => None,
+            Phase::Over(end) => self.link.poll_farewell(end, out),
         }
     }
 
@@ -272,10 +253,9 @@ impl Receiver {
     /// waits to be polled. `None`: the session is over, drop it.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Over(_) => None,
-            Phase::Closing(_) => Some(Instant::NEVER),
+            Phase::Over(_) => self.link.due.then_some(Instant::NEVER),
             Phase::Lingering { until } => Some(until),
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Receiving => {
+            Phase::Requesting | Phase::Granting | Phase::Receiving => {
                 Some(self.link.overdue_at.min(self.acks.poll_timeout()))
             }
         }
@@ -284,20 +264,18 @@ impl Receiver {
     /// Where the session stands.
     pub fn status(&self) -> Status {
         match self.phase {
-            Phase::Requesting { .. } | Phase::Granting { .. } => Status::Opening,
+            Phase::Requesting | Phase::Granting => Status::Opening,
             Phase::Receiving => Status::Active(self.link.params()),
             Phase::Lingering { .. } => Status::Lingering(self.summary()),
-            Phase::Closing(end) | Phase::Over(end) => match end {
-                End::Done => Status::Done(self.summary()),
-                End::Unconfirmed => Status::Unconfirmed(self.summary()),
-                End::Failed(failure) => Status::Failed(failure),
-            },
+            Phase::Over(End::Done) => Status::Done(self.summary()),
+            Phase::Over(End::Unconfirmed) => Status::Unconfirmed(self.summary()),
+            Phase::Over(End::Failed(failure)) => Status::Failed(failure),
         }
     }
 
     /// Where transmits go. For a client the port changes with the server's first answer.
     pub fn peer(&self) -> SocketAddr {
-        self.link.peer
+        self.link.peer.into()
     }
 
     /// Whether the peer has answered anything yet: until then its address may be forged.
@@ -312,19 +290,15 @@ impl Receiver {
 
     /// What has been counted so far.
     pub fn stats(&self) -> Stats {
-        self.link.stats()
+        self.link.stats(self.bytes)
     }
 
     fn handle_error<'d>(&mut self, code: ErrorCode, message: &'d [u8]) -> Verdict<'d> {
         match self.phase {
             // The file is whole and acknowledged: nothing that comes late can undo that.
             Phase::Lingering { .. } => Verdict::Ignored(Ignored::Over),
-            Phase::Requesting { .. }
-            | Phase::Granting { .. }
-            | Phase::Receiving
-            | Phase::Closing(_)
-            | Phase::Over(_) => {
-                self.phase = Phase::Over(End::Failed(self.link.peer_error(code)));
+            Phase::Requesting | Phase::Granting | Phase::Receiving | Phase::Over(_) => {
+                self.end(End::Failed(self.link.peer_error(code)));
                 Verdict::PeerError { code, message }
             }
         }
@@ -337,14 +311,14 @@ impl Receiver {
         oack: OptionAck<'_>,
     ) -> Verdict<'d> {
         match self.phase {
-            Phase::Requesting { .. } => match negotiate::accept(&self.link.options, oack) {
+            Phase::Requesting => match negotiate::accept(&self.link.options, oack) {
                 Ok(agreed) => {
                     self.opened(now, from, agreed);
                     self.acks.owe_progress();
                     Verdict::Accepted
                 }
                 Err(misconduct) => {
-                    self.link.peer = from;
+                    self.link.peer = from.into();
                     self.misconduct(misconduct)
                 }
             },
@@ -355,11 +329,9 @@ impl Receiver {
                 self.acks.owe(Owed::Repeat);
                 Verdict::Accepted
             }
-            Phase::Granting { .. }
-            | Phase::Receiving
-            | Phase::Lingering { .. }
-            | Phase::Closing(_)
-            | Phase::Over(_) => Verdict::Ignored(Ignored::Unexpected),
+            Phase::Granting | Phase::Receiving | Phase::Lingering { .. } | Phase::Over(_) => {
+                Verdict::Ignored(Ignored::Unexpected)
+            }
         }
     }
 
@@ -372,10 +344,10 @@ impl Receiver {
     ) -> Received<'d> {
         let options = match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
-            Phase::Requesting { .. } => Options::NONE,
-            Phase::Granting { .. } | Phase::Receiving => self.link.options,
+            Phase::Requesting => Options::NONE,
+            Phase::Granting | Phase::Receiving => self.link.options,
             Phase::Lingering { .. } => return self.handle_repeated_data(now, wire),
-            Phase::Closing(_) | Phase::Over(_) => return ignored(Ignored::Over),
+            Phase::Over(_) => return ignored(Ignored::Over),
         };
         let Params { block_size, window_size, .. } = options.into();
         let (block_size, window_size) = (block_size.get(), u64::from(window_size.get()));
@@ -394,7 +366,7 @@ impl Receiver {
         if before && block <= NUMBERS {
             return ignored(Ignored::Unexpected);
         }
-        if matches!(self.phase, Phase::Requesting { .. } | Phase::Granting { .. }) {
+        if matches!(self.phase, Phase::Requesting | Phase::Granting) {
             self.opened(now, from, options);
         } else if !self.link.is_proved() {
             self.link.answered(now);
@@ -421,19 +393,17 @@ impl Receiver {
                 self.advanced(now);
             }
         }
-        let tally = &mut self.link.tally;
-        tally.blocks = tally.blocks.saturating_add(1);
-        tally.bytes = tally.bytes.saturating_add(len.into());
+        self.link.count_blocks(1);
+        self.bytes = self.bytes.saturating_add(len.into());
         let offset = block.saturating_sub(1).saturating_mul(block_size.into());
         Received::Data(Chunk { offset, bytes: payload, last: self.arrivals.is_whole() })
     }
 
     /// The opening packet was answered; the answer's source is the peer's TID from now on.
     fn opened(&mut self, now: Instant, from: SocketAddr, agreed: Options) {
-        self.link.peer = from;
         self.link.agree(agreed);
+        self.link.opened(now, from);
         self.rollover = agreed.rollover().unwrap_or_default();
-        self.link.answered(now);
         self.phase = Phase::Receiving;
     }
 
@@ -473,11 +443,7 @@ impl Receiver {
             Phase::Lingering { .. } if newest => self.acks.owe(Owed::Repeat),
             Phase::Receiving if lock_step => self.acks.owe(Owed::Repeat),
             Phase::Receiving => self.acks.block_repeated(now, self.link.retransmission.smoothed()),
-            Phase::Requesting { .. }
-            | Phase::Granting { .. }
-            | Phase::Lingering { .. }
-            | Phase::Closing(_)
-            | Phase::Over(_) => {}
+            Phase::Requesting | Phase::Granting | Phase::Lingering { .. } | Phase::Over(_) => {}
         }
         ignored(Ignored::Duplicate)
     }
@@ -503,7 +469,7 @@ impl Receiver {
     }
 
     fn summary(&self) -> Summary {
-        Summary { bytes: self.link.tally.bytes, params: self.link.params() }
+        Summary { bytes: self.bytes, params: self.link.params() }
     }
 
     fn misconduct<'d>(&mut self, misconduct: Misconduct) -> Verdict<'d> {
@@ -511,13 +477,17 @@ impl Receiver {
         Verdict::Accepted
     }
 
+    /// Ends the session; the peer is told, if there is anything to tell.
     fn close(&mut self, end: End) {
-        self.link.overdue_at = Instant::NEVER;
+        self.phase = Phase::Over(end);
+        self.link.close(end);
         self.acks.close();
-        self.phase = match end.farewell() {
-            Some(_) => Phase::Closing(end),
-            None => Phase::Over(end),
-        };
+    }
+
+    /// Ends the session in silence.
+    fn end(&mut self, end: End) {
+        self.phase = Phase::Over(end);
+        self.link.end();
     }
 }
 

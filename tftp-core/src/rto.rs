@@ -3,7 +3,7 @@
 
 use core::{num::NonZeroU32, time::Duration};
 
-/// How patient a session is. Plain data; times are kept in milliseconds.
+/// How patient a session is. Plain data; times are kept in hundredths of a second, up to 655 seconds.
 ///
 /// Before the peer has answered: retransmissions after [`opening`](Self::with_opening), twice that,
 /// and so on, [`opening_retries`](Self::with_opening) of them. This is also what bounds the bytes
@@ -21,9 +21,9 @@ use core::{num::NonZeroU32, time::Duration};
 /// take longer than a minute: a forged request must not hold a session for hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timing {
-    opening_ms: u32,
-    ceiling_ms: u32,
-    linger_ms: u32,
+    opening: Hundredths,
+    ceiling: Hundredths,
+    linger: Hundredths,
     opening_retries: u8,
     retries: u8,
     sparing: bool,
@@ -33,9 +33,9 @@ impl Timing {
     /// A server's: five retransmissions of the first packet, beginning after a second; a ceiling
     /// of one second; six retries; ten seconds of lingering.
     pub const SERVER: Self = Self {
-        opening_ms: 1000,
-        ceiling_ms: 1000,
-        linger_ms: 10_000,
+        opening: Hundredths(100),
+        ceiling: Hundredths(100),
+        linger: Hundredths(1000),
         opening_retries: 5,
         retries: 6,
         sparing: false,
@@ -43,11 +43,11 @@ impl Timing {
 
     /// A client's: like a server's, but the request is sent four times within eight seconds, so
     /// that the whole ladder of options takes less than 30, and it lingers for half a second.
-    pub const CLIENT: Self = Self { linger_ms: 500, opening_retries: 3, ..Self::SERVER };
+    pub const CLIENT: Self = Self { linger: Hundredths(50), opening_retries: 3, ..Self::SERVER };
 
     /// Changes the first interval before the peer has answered, and the number of retransmissions.
     pub fn with_opening(mut self, first: Duration, retries: u8) -> Self {
-        self.opening_ms = millis(first).max(1);
+        self.opening = Hundredths::from(first).max(Hundredths(1));
         self.opening_retries = retries;
         self
     }
@@ -62,7 +62,7 @@ impl Timing {
 
     /// Changes the ceiling of the measured time-out; at least [`FLOOR`].
     pub fn with_ceiling(mut self, ceiling: Duration) -> Self {
-        self.ceiling_ms = millis(ceiling.max(FLOOR));
+        self.ceiling = ceiling.max(FLOOR).into();
         self
     }
 
@@ -75,21 +75,37 @@ impl Timing {
     /// Changes how long a receiver stays to repeat its last ACK. A negotiated `timeout` that is
     /// longer counts instead.
     pub fn with_linger(mut self, linger: Duration) -> Self {
-        self.linger_ms = millis(linger);
+        self.linger = linger.into();
         self
     }
 
     pub(crate) fn linger(&self, negotiated: Option<Duration>) -> Duration {
-        let linger = Duration::from_millis(self.linger_ms.into());
+        let linger = Duration::from_micros(self.linger.micros());
         negotiated.map_or(linger, |interval| interval.max(linger))
     }
 
     fn opening(&self) -> u64 {
-        1000 * u64::from(self.opening_ms)
+        self.opening.micros()
     }
 
     fn ceiling(&self) -> u64 {
-        1000 * u64::from(self.ceiling_ms)
+        self.ceiling.micros()
+    }
+}
+
+/// Hundredths of a second, in two bytes: sessions are small, and each has its own timing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Hundredths(u16);
+
+impl Hundredths {
+    fn micros(self) -> u64 {
+        10_000 * u64::from(self.0)
+    }
+}
+
+impl From<Duration> for Hundredths {
+    fn from(duration: Duration) -> Self {
+        Self(u16::try_from(duration.as_millis().div_ceil(10)).unwrap_or(u16::MAX))
     }
 }
 
@@ -440,8 +456,4 @@ const MOST_BACK_OFF: u64 = 16;
 
 fn doubled(micros: u64, times: u8) -> u64 {
     micros.saturating_mul(1u64.checked_shl(times.into()).unwrap_or(u64::MAX))
-}
-
-fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -6,8 +6,7 @@
 //!  reply()────► Granting ───ACK 0──────────┤
 //!    └───────── no option granted ─────────┘
 //!
-//!  from any of them: ERROR received ──► Over(Failed);   abort, misconduct, giving up ──► Closing
-//!  Closing ──ERROR polled──► Over
+//!  from any of them: ERROR received, abort, misconduct, giving up ──► Over(Failed)
 //! ```
 //!
 //! In `Sending` three block numbers say it all: every block up to `base` is acknowledged, `next` is
@@ -20,7 +19,7 @@ use core::net::SocketAddr;
 use crate::{
     burst::Burst,
     error::{ErrorCode, Failure, Misconduct},
-    link::{End, Link, Origin, encode_error, judge_stranger},
+    link::{End, Link, Origin, judge_stranger},
     negotiate,
     options::Options,
     rto::Timing,
@@ -35,38 +34,50 @@ use crate::{
 pub struct Sender {
     link: Link,
     phase: Phase,
-    /// The length of the file in bytes; unknown for pipes until their end.
-    len: Option<u64>,
+    len: Len,
     /// All blocks up to this one are acknowledged.
     base: u64,
     /// The block to plan next.
     next: u64,
     /// The highest block that was ever sent.
     high: u64,
-    /// Blocks that may be on their way behind `base`.
-    window: u16,
-    flight: Flight,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What is awaited; whether it was sent, or is [due](Link::due), the link knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    /// Client: the request is to be sent (`due`) or awaits its answer.
-    Requesting {
-        due: bool,
-    },
-    /// Server: the OACK is to be sent (`due`) or awaits ACK 0.
-    Granting {
-        due: bool,
-    },
-    Sending,
-    /// An ERROR is to be polled.
-    Closing(End),
+    /// Client: an answer to the request.
+    Requesting,
+    /// Server: ACK 0, in answer to the OACK.
+    Granting,
+    Sending(Flight),
+    /// Nothing; an ERROR may be due.
     Over(End),
 }
 
+/// The length of the file in bytes; unknown for pipes until their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Len(u64);
+
+impl Len {
+    const UNKNOWN: u64 = u64::MAX;
+
+    fn get(self) -> Option<u64> {
+        (self.0 != Self::UNKNOWN).then_some(self.0)
+    }
+}
+
+impl From<Option<u64>> for Len {
+    fn from(len: Option<u64>) -> Self {
+        Self(len.unwrap_or(Self::UNKNOWN))
+    }
+}
+
 /// The blocks between `base` and `next`: what is on its way since the window was last begun.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Flight {
+    /// Blocks that may be on their way behind `base`.
+    window: u16,
     /// When the first of them was committed; never before that.
     began: Instant,
     /// The first block among them that had not been sent before. Only an ACK from there on
@@ -83,14 +94,18 @@ struct Flight {
 }
 
 impl Flight {
-    const NONE: Self = Self {
-        began: Instant::NEVER,
-        fresh: 0,
-        repeated: false,
-        stale: 0,
-        timed_out: false,
-        twice: 0,
-    };
+    /// One that has not begun yet.
+    fn of(window: u16) -> Self {
+        Self {
+            window,
+            began: Instant::NEVER,
+            fresh: 0,
+            repeated: false,
+            stale: 0,
+            timed_out: false,
+            twice: 0,
+        }
+    }
 }
 
 impl Sender {
@@ -107,8 +122,13 @@ impl Sender {
         len: Option<u64>,
         timing: Timing,
     ) -> Self {
-        let phase = if answer.is_empty() { Phase::Sending } else { Phase::Granting { due: true } };
-        Self::new(Link::reply(now, peer, answer, timing), phase, len)
+        let link = Link::reply(now, peer, answer, timing);
+        let phase = if link.due {
+            Phase::Granting
+        } else {
+            Phase::Sending(Flight::of(link.params().window_size.get()))
+        };
+        Self::new(link, phase, len)
     }
 
     /// A client's write request: opens with the request, which the caller has encoded and sends on
@@ -124,12 +144,11 @@ impl Sender {
         timing: Timing,
     ) -> Self {
         let link = Link::request(now, server, asked, timing);
-        Self::new(link, Phase::Requesting { due: true }, len)
+        Self::new(link, Phase::Requesting, len)
     }
 
     fn new(link: Link, phase: Phase, len: Option<u64>) -> Self {
-        let window = link.params().window_size.get();
-        Self { link, phase, len, window, base: 0, next: 1, high: 0, flight: Flight::NONE }
+        Self { link, phase, len: len.into(), base: 0, next: 1, high: 0 }
     }
 
     /// Takes a datagram that arrived. Never fails: what is no business of the session changes
@@ -141,9 +160,9 @@ impl Sender {
         datagram: &'d [u8],
     ) -> Verdict<'d> {
         let tid_known = match self.phase {
-            Phase::Requesting { .. } => false,
-            Phase::Granting { .. } | Phase::Sending => true,
-            Phase::Closing(_) | Phase::Over(_) => return Verdict::Ignored(Ignored::Over),
+            Phase::Requesting => false,
+            Phase::Granting | Phase::Sending(_) => true,
+            Phase::Over(_) => return Verdict::Ignored(Ignored::Over),
         };
         match self.link.origin(from, tid_known) {
             Origin::Peer | Origin::Candidate => {}
@@ -155,7 +174,7 @@ impl Sender {
             }
             Ok(Packet::OptionAck(oack)) => self.handle_option_ack(now, from, oack),
             Ok(Packet::Error { code, message }) => {
-                self.phase = Phase::Over(End::Failed(self.link.peer_error(code)));
+                self.end(End::Failed(self.link.peer_error(code)));
                 Verdict::PeerError { code, message }
             }
             Ok(Packet::Request(_) | Packet::Data { .. }) => Verdict::Ignored(Ignored::Unexpected),
@@ -166,19 +185,18 @@ impl Sender {
     /// Server: a byte-identical request came again from the same peer. It is the same transfer, and
     /// as long as the peer has acknowledged nothing its answer may be repeated.
     pub fn handle_repeated_request(&mut self, now: Instant) {
-        match &mut self.phase {
-            Phase::Granting { due } => {
+        match self.phase {
+            Phase::Granting => {
                 if self.link.repeat_answer(now) {
-                    *due = true;
-                    self.link.count_repeat();
+                    self.link.repeat();
                 }
             }
-            Phase::Sending if !self.link.is_proved() => {
+            Phase::Sending(flight) if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
-                    self.begin_window();
+                    self.phase = Phase::Sending(self.begin_window(flight.window));
                 }
             }
-            Phase::Requesting { .. } | Phase::Sending | Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Requesting | Phase::Sending(_) | Phase::Over(_) => {}
         }
     }
 
@@ -187,20 +205,16 @@ impl Sender {
         if !self.link.is_overdue(now) {
             return;
         }
-        let again = self.link.try_again();
-        match &mut self.phase {
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending if !again => {
-                self.handle_unreachable();
+        if !self.link.try_again() {
+            return self.handle_unreachable();
+        }
+        match self.phase {
+            Phase::Requesting | Phase::Granting => self.link.repeat(),
+            Phase::Sending(flight) => {
+                let again = self.begin_window(flight.window);
+                self.phase = Phase::Sending(Flight { timed_out: true, ..again });
             }
-            Phase::Requesting { due } | Phase::Granting { due } => {
-                *due = true;
-                self.link.count_repeat();
-            }
-            Phase::Sending => {
-                self.begin_window();
-                self.flight.timed_out = true;
-            }
-            Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Over(_) => {}
         }
     }
 
@@ -210,43 +224,32 @@ impl Sender {
         let all_sent = self.all_sent();
         let failed = |failure| if all_sent { End::Unconfirmed } else { End::Failed(failure) };
         match self.phase {
+            Phase::Over(_) => {}
             // One that has said nothing is not sent an ERROR either.
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending
-                if !self.is_proved() =>
-            {
-                self.phase = Phase::Over(failed(Failure::NoAnswer));
-            }
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending => {
-                self.close(failed(Failure::TimedOut));
-            }
-            Phase::Closing(_) | Phase::Over(_) => {}
+            _ if !self.is_proved() => self.end(failed(Failure::NoAnswer)),
+            _ => self.close(failed(Failure::TimedOut)),
         }
     }
 
     /// Confirms that the packets of a burst were sent at `now`. A burst that is no longer the plan,
     /// because something was handled in between, is ignored: its blocks come again.
     pub fn commit(&mut self, now: Instant, burst: Burst) {
-        let current = matches!(self.phase, Phase::Sending)
-            && self
-                .plan()
-                .is_some_and(|plan| plan.first == burst.first && plan.count >= burst.count);
-        if !current {
+        let current = |plan: Burst| plan.first == burst.first && plan.count >= burst.count;
+        let (Some(true), Phase::Sending(flight)) = (self.plan().map(current), &mut self.phase)
+        else {
             return;
+        };
+        if self.len.get().is_none() {
+            self.len = burst.file_len.into();
         }
-        if self.len.is_none() {
-            self.len = burst.file_len;
+        if flight.began == Instant::NEVER {
+            flight.began = now;
+            flight.fresh = self.high.saturating_add(1);
         }
-        if self.flight.began == Instant::NEVER {
-            self.flight.began = now;
-            self.flight.fresh = self.high.saturating_add(1);
-        }
-        let count = u64::from(burst.count);
-        let repeated = self.high.saturating_add(1).saturating_sub(burst.first).min(count);
-        let tally = &mut self.link.tally;
-        tally.blocks = tally.blocks.saturating_add(count);
-        tally.retransmissions =
-            tally.retransmissions.saturating_add(u32::try_from(repeated).unwrap_or(u32::MAX));
-        self.next = burst.first.saturating_add(count);
+        let repeated = self.high.saturating_add(1).saturating_sub(burst.first);
+        self.link.count_blocks(burst.count);
+        self.link.count_repeats(u16::try_from(repeated).unwrap_or(u16::MAX).min(burst.count));
+        self.next = burst.first.saturating_add(burst.count.into());
         self.high = self.high.max(self.next.saturating_sub(1));
         if self.plan().is_none() {
             self.link.await_answer(now);
@@ -259,9 +262,9 @@ impl Sender {
         let end = End::Failed(Failure::Aborted { code, text });
         match self.phase {
             // Nobody has answered: there is no transfer, and no TID to send an ERROR to.
-            Phase::Requesting { .. } => self.phase = Phase::Over(end),
-            Phase::Granting { .. } | Phase::Sending => self.close(end),
-            Phase::Closing(_) | Phase::Over(_) => {}
+            Phase::Requesting => self.end(end),
+            Phase::Granting | Phase::Sending(_) => self.close(end),
+            Phase::Over(_) => {}
         }
     }
 
@@ -272,7 +275,9 @@ impl Sender {
     /// round trip under way is measured too short: leave some seconds before `to`.
     pub fn rebase(&mut self, from: Instant, to: Instant) {
         self.link.rebase(from, to);
-        self.flight.began = self.flight.began.rebased(from, to);
+        if let Phase::Sending(flight) = &mut self.phase {
+            flight.began = flight.began.rebased(from, to);
+        }
     }
 
     /// What to send now, if anything. Poll until `None`; a burst comes again until it is committed.
@@ -281,23 +286,14 @@ impl Sender {
     /// When `out` is shorter than [`SMALL_PACKET`] bytes.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         assert!(out.len() >= SMALL_PACKET, "the buffer for small packets is too short");
-        match &mut self.phase {
-            Phase::Requesting { due } => core::mem::take(due).then(|| {
-                self.link.await_answer(now);
-                Transmit::Request
-            }),
-            Phase::Granting { due } => core::mem::take(due).then(|| {
-                self.link.await_answer(now);
-                Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))
-            }),
-            Phase::Sending => self.plan().map(Transmit::Burst),
-            Phase::Closing(end) => {
-                let end = *end;
-                self.phase = Phase::Over(end);
-                let (code, text) = end.farewell()?;
-                Some(Transmit::Packet(encode_error(code, text, out)))
-            }
-            Phase::Over(_) => None,
+        match self.phase {
+            Phase::Requesting => self.link.poll_opening(now).then_some(Transmit::Request),
+            Phase::Granting => self
+                .link
+                .poll_opening(now)
+                .then(|| Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))),
+            Phase::Sending(_) => self.plan().map(Transmit::Burst),
+            Phase::Over(end) => self.link.poll_farewell(end, out),
         }
     }
 
@@ -305,30 +301,25 @@ impl Sender {
     /// waits to be polled or committed. `None`: the session is over, drop it.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Over(_) => None,
-            Phase::Closing(_) => Some(Instant::NEVER),
-            Phase::Requesting { .. } | Phase::Granting { .. } | Phase::Sending => {
-                Some(self.link.overdue_at)
-            }
+            Phase::Over(_) => self.link.due.then_some(Instant::NEVER),
+            Phase::Requesting | Phase::Granting | Phase::Sending(_) => Some(self.link.overdue_at),
         }
     }
 
     /// Where the session stands.
     pub fn status(&self) -> Status {
         match self.phase {
-            Phase::Requesting { .. } | Phase::Granting { .. } => Status::Opening,
-            Phase::Sending => Status::Active(self.link.params()),
-            Phase::Closing(end) | Phase::Over(end) => match end {
-                End::Done => Status::Done(self.summary()),
-                End::Unconfirmed => Status::Unconfirmed(self.summary()),
-                End::Failed(failure) => Status::Failed(failure),
-            },
+            Phase::Requesting | Phase::Granting => Status::Opening,
+            Phase::Sending(_) => Status::Active(self.link.params()),
+            Phase::Over(End::Done) => Status::Done(self.summary()),
+            Phase::Over(End::Unconfirmed) => Status::Unconfirmed(self.summary()),
+            Phase::Over(End::Failed(failure)) => Status::Failed(failure),
         }
     }
 
     /// Where transmits go. For a client the port changes with the server's first answer.
     pub fn peer(&self) -> SocketAddr {
-        self.link.peer
+        self.link.peer.into()
     }
 
     /// Whether the peer has answered anything yet: until then its address may be forged.
@@ -340,7 +331,7 @@ impl Sender {
     /// source that cannot be read twice may forget them.
     pub fn acknowledged(&self) -> u64 {
         let bytes = self.base.saturating_mul(self.block_size());
-        self.len.map_or(bytes, |len| bytes.min(len))
+        self.len.get().map_or(bytes, |len| bytes.min(len))
     }
 
     /// What has been agreed on so far; before the opening is over, what was asked for or granted.
@@ -350,7 +341,7 @@ impl Sender {
 
     /// What has been counted so far.
     pub fn stats(&self) -> Stats {
-        Stats { bytes: self.acknowledged(), ..self.link.stats() }
+        self.link.stats(self.acknowledged())
     }
 
     fn handle_ack<'d>(
@@ -362,32 +353,28 @@ impl Sender {
     ) -> Verdict<'d> {
         match self.phase {
             // RFC 2347: a server that does not know options answers as if there were none.
-            Phase::Requesting { .. } if block == 0 => {
+            Phase::Requesting if block == 0 => {
                 self.link.agree(Options::NONE);
-                self.opened(now, from)
+                self.opened(now, from, next_window)
             }
-            Phase::Granting { .. } if block == 0 => {
-                let verdict = self.opened(now, from);
-                self.heed_next_window(next_window);
-                verdict
-            }
-            Phase::Sending => {
+            Phase::Granting if block == 0 => self.opened(now, from, next_window),
+            Phase::Sending(flight) => {
                 let rollover = self.link.params().rollover;
-                self.acknowledge(now, rollover.block_at(block, self.base), next_window)
+                let block = rollover.block_at(block, self.base);
+                self.acknowledge(now, flight, block, next_window)
             }
-            Phase::Requesting { .. }
-            | Phase::Granting { .. }
-            | Phase::Closing(_)
-            | Phase::Over(_) => Verdict::Ignored(Ignored::Unexpected),
+            Phase::Requesting | Phase::Granting | Phase::Over(_) => {
+                Verdict::Ignored(Ignored::Unexpected)
+            }
         }
     }
 
-    /// `msftwindow`: an ACK that counts tells the size of the next window.
-    fn heed_next_window(&mut self, next_window: Option<u8>) {
-        if let Some(MsftWindow::Granted { most }) = self.link.options.msft_window()
-            && let Some(told) = next_window.filter(|&told| told > 0)
-        {
-            self.window = told.min(most).into();
+    /// The size of the next window, after one of `window` blocks: with `msftwindow` an ACK that
+    /// counts tells it.
+    fn next_window(&self, told: Option<u8>, window: u16) -> u16 {
+        match (self.link.options.msft_window(), told) {
+            (Some(MsftWindow::Granted { most }), Some(told @ 1..)) => told.min(most).into(),
+            _ => window,
         }
     }
 
@@ -397,28 +384,31 @@ impl Sender {
         from: SocketAddr,
         oack: OptionAck<'_>,
     ) -> Verdict<'d> {
-        let Phase::Requesting { .. } = self.phase else {
+        let Phase::Requesting = self.phase else {
             return Verdict::Ignored(Ignored::Unexpected);
         };
         match negotiate::accept(&self.link.options, oack) {
             Ok(agreed) => {
                 self.link.agree(agreed);
-                self.opened(now, from)
+                self.opened(now, from, None)
             }
             Err(misconduct) => {
-                self.link.peer = from;
+                self.link.peer = from.into();
                 self.misconduct(misconduct)
             }
         }
     }
 
     /// The opening packet was answered; the answer's source is the peer's TID from now on.
-    fn opened<'d>(&mut self, now: Instant, from: SocketAddr) -> Verdict<'d> {
-        self.link.peer = from;
-        self.link.answered(now);
-        self.window = self.link.params().window_size.get();
-        self.phase = Phase::Sending;
-        self.begin_window();
+    fn opened<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        next_window: Option<u8>,
+    ) -> Verdict<'d> {
+        self.link.opened(now, from);
+        let window = self.next_window(next_window, self.link.params().window_size.get());
+        self.phase = Phase::Sending(self.begin_window(window));
         Verdict::Accepted
     }
 
@@ -427,6 +417,7 @@ impl Sender {
     fn acknowledge<'d>(
         &mut self,
         now: Instant,
+        flight: Flight,
         block: u64,
         next_window: Option<u8>,
     ) -> Verdict<'d> {
@@ -434,10 +425,10 @@ impl Sender {
             return Verdict::Ignored(Ignored::Unexpected);
         }
         if block == self.base {
-            return self.acknowledge_again(now, next_window);
+            return self.acknowledge_again(now, flight, next_window);
         }
-        if block >= self.flight.fresh && self.flight.began < Instant::NEVER {
-            let trip = now.saturating_duration_since(self.flight.began);
+        if block >= flight.fresh && flight.began < Instant::NEVER {
+            let trip = now.saturating_duration_since(flight.began);
             let whole_flight = block.saturating_add(1) == self.next;
             let retransmission = &mut self.link.retransmission;
             if whole_flight {
@@ -447,15 +438,15 @@ impl Sender {
             }
         }
         self.link.retransmission.progress();
-        self.heed_next_window(next_window);
+        let window = self.next_window(next_window, flight.window);
         let before = core::mem::replace(&mut self.base, block);
         if Some(block) == self.last_block() {
-            self.phase = Phase::Over(End::Done);
-        } else if block <= self.flight.twice {
+            self.end(End::Done);
+        } else if block <= flight.twice {
             // Drawn by a block that came twice (EDK2, U-Boot): the blocks behind it are on their
             // way. Were they sent again, they would come twice as well, and so on to the end.
             self.next = self.next.max(block.saturating_add(1));
-            self.flight.fresh = u64::MAX;
+            self.phase = Phase::Sending(Flight { window, fresh: u64::MAX, ..flight });
             // Whether it makes room for more, or the answer to what is on its way is awaited anew.
             if self.plan().is_some() {
                 self.link.overdue_at = Instant::NEVER;
@@ -465,13 +456,14 @@ impl Sender {
         } else {
             // RFC 7440 section 4: an ACK inside the window means that the blocks behind it are
             // missing; the next window begins right after it. In lock-step there is no inside.
-            let (timed_out, sent) = (self.flight.timed_out, self.next.saturating_sub(1));
-            self.begin_window();
-            if timed_out {
-                self.flight.twice = sent;
+            let sent = self.next.saturating_sub(1);
+            let mut next = self.begin_window(window);
+            if flight.timed_out {
+                next.twice = sent;
                 let others = sent.saturating_sub(before).saturating_sub(1);
-                self.flight.stale = u16::try_from(others).unwrap_or(u16::MAX);
+                next.stale = u16::try_from(others).unwrap_or(u16::MAX);
             }
+            self.phase = Phase::Sending(next);
         }
         Verdict::Accepted
     }
@@ -482,41 +474,46 @@ impl Sender {
     /// for the rest of the transfer. In lock-step this is absolute. With windows the receiver has
     /// no other way to say that the first block of a window is missing: there a repeated ACK begins
     /// the window again, once, and only when it comes so late that it can be about this window.
-    fn acknowledge_again<'d>(&mut self, now: Instant, next_window: Option<u8>) -> Verdict<'d> {
+    fn acknowledge_again<'d>(
+        &mut self,
+        now: Instant,
+        flight: Flight,
+        next_window: Option<u8>,
+    ) -> Verdict<'d> {
         self.link.count_duplicate();
-        let windowed = self.window > 1;
-        let old_news = self.flight.stale > 0;
-        self.flight.stale = self.flight.stale.saturating_sub(1);
+        let windowed = flight.window > 1;
         // The opening's round trip is shorter than a window's: it stands in only where nothing
         // else can have drawn this ACK.
-        let opening = self.link.retransmission.smoothed().filter(|_| !old_news);
+        let opening = self.link.retransmission.smoothed().filter(|_| flight.stale == 0);
         let trip = self.link.retransmission.smallest_window().or(opening);
-        let late = trip.is_some_and(|trip| now >= self.flight.began + trip);
-        if !(windowed && late) || self.flight.repeated {
+        let late = trip.is_some_and(|trip| now >= flight.began + trip);
+        if !(windowed && late) || flight.repeated {
+            let stale = flight.stale.saturating_sub(1);
+            self.phase = Phase::Sending(Flight { stale, ..flight });
             return Verdict::Ignored(Ignored::Duplicate);
         }
-        self.heed_next_window(next_window);
-        self.begin_window();
-        self.flight.repeated = true;
+        let again = self.begin_window(self.next_window(next_window, flight.window));
+        self.phase = Phase::Sending(Flight { repeated: true, ..again });
         Verdict::Accepted
     }
 
-    /// Plans from right behind `base` again.
-    fn begin_window(&mut self) {
+    /// Plans from right behind `base` again, so many blocks. Returns the flight that begins with it.
+    fn begin_window(&mut self, window: u16) -> Flight {
         self.next = self.base.saturating_add(1);
-        let stale = u16::try_from(self.high.saturating_sub(self.base)).unwrap_or(u16::MAX);
-        self.flight = Flight { stale, ..Flight::NONE };
         self.link.overdue_at = Instant::NEVER;
+        let stale = u16::try_from(self.high.saturating_sub(self.base)).unwrap_or(u16::MAX);
+        Flight { stale, ..Flight::of(window) }
     }
 
     /// The blocks that may be sent now.
     fn plan(&self) -> Option<Burst> {
+        let Phase::Sending(Flight { window, .. }) = self.phase else { return None };
         let params = self.link.params();
-        let window_end = self.base.saturating_add(self.window.into());
+        let window_end = self.base.saturating_add(window.into());
         let end = self.last_block().map_or(window_end, |last| last.min(window_end));
         let count = end.saturating_add(1).checked_sub(self.next).filter(|&count| count > 0)?;
         let block_size = params.block_size.get();
-        let last_len = match self.len {
+        let last_len = match self.len.get() {
             Some(len) if Some(end) == self.last_block() => {
                 u16::try_from(len % u64::from(block_size)).unwrap_or(0)
             }
@@ -534,7 +531,7 @@ impl Sender {
 
     /// The file's last block: the one that is not full, and empty if need be.
     fn last_block(&self) -> Option<u64> {
-        self.len.map(|len| (len / self.block_size()).saturating_add(1))
+        self.len.get().map(|len| (len / self.block_size()).saturating_add(1))
     }
 
     fn all_sent(&self) -> bool {
@@ -547,7 +544,7 @@ impl Sender {
 
     fn summary(&self) -> Summary {
         Summary {
-            bytes: self.len.unwrap_or_else(|| self.acknowledged()),
+            bytes: self.len.get().unwrap_or_else(|| self.acknowledged()),
             params: self.link.params(),
         }
     }
@@ -557,11 +554,15 @@ impl Sender {
         Verdict::Accepted
     }
 
+    /// Ends the session; the peer is told, if there is anything to tell.
     fn close(&mut self, end: End) {
-        self.link.overdue_at = Instant::NEVER;
-        self.phase = match end.farewell() {
-            Some(_) => Phase::Closing(end),
-            None => Phase::Over(end),
-        };
+        self.phase = Phase::Over(end);
+        self.link.close(end);
+    }
+
+    /// Ends the session in silence.
+    fn end(&mut self, end: End) {
+        self.phase = Phase::Over(end);
+        self.link.end();
     }
 }

@@ -108,8 +108,16 @@ enum Reading {
 }
 
 enum Half {
-    Sending { machine: Sender, source: Box<dyn Source>, claim: Claim },
-    Receiving { machine: Receiver, storing: Storing },
+    Sending {
+        machine: Sender,
+        source: Box<dyn Source>,
+        claim: Claim,
+    },
+    /// The larger machine is elsewhere: most transfers of a server are reads.
+    Receiving {
+        machine: Box<Receiver>,
+        storing: Storing,
+    },
 }
 
 /// Calls the method that both machines have by the same name.
@@ -138,6 +146,7 @@ impl Transfer {
     }
 
     pub(crate) fn receiving(machine: Receiver, sink: Box<dyn Sink>) -> Self {
+        let machine = Box::new(machine);
         Self::new(Half::Receiving { machine, storing: Storing::Open(sink) })
     }
 
