@@ -296,12 +296,9 @@ impl Counters {
         }
     }
 
-    pub(crate) fn set_occupancy(&self, active: usize, half_open: usize) {
-        let set = |gauge: &AtomicU64, value: usize| {
-            gauge.store(u64::try_from(value).unwrap_or(u64::MAX), Ordering::Relaxed);
-        };
-        set(&self.active, active);
-        set(&self.half_open, half_open);
+    pub(crate) fn set_occupancy(&self, active: u32, half_open: u32) {
+        self.active.store(active.into(), Ordering::Relaxed);
+        self.half_open.store(half_open.into(), Ordering::Relaxed);
     }
 }
 

@@ -1,19 +1,23 @@
 //! How many transfers there may be, and who has how many: a request is admitted with a [`Permit`],
-//! which is free again when it is dropped.
+//! which is free again when it is dropped. Which of them [may give way](super::order) is kept with
+//! that.
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::counters::Counters;
+use super::{
+    clients::{Clients, Tally},
+    counters::Counters,
+    order::{Candidate, Order},
+};
 
 /// Unanswered transfers of one address whose first packet is repeated. The packets to an address
 /// that has more than that, and has answered none, may be meant to hurt it: the others are sent
 /// once.
-const REPEATED: usize = 32;
+const REPEATED: u32 = 32;
 
 /// As many transfers as so many ports and the descriptors of this process can serve at best; where
 /// they run out sooner, that is found out then.
@@ -48,7 +52,8 @@ pub struct Capacity {
     pub half_open: Option<NonZeroUsize>,
 }
 
-/// Admits transfers; the workers of a server share one.
+/// Admits transfers, and knows which of them may give way to others; the workers of a server share
+/// one.
 #[derive(Debug)]
 pub(crate) struct Admission {
     most: usize,
@@ -60,32 +65,29 @@ pub(crate) struct Admission {
 struct Occupied {
     bounds: Bounds,
     all: Tally,
-    clients: HashMap<IpAddr, Tally>,
+    clients: Clients,
+    order: Order,
 }
 
 /// A capacity in numbers.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
-    transfers: usize,
-    per_client: usize,
-    half_open: usize,
+    transfers: u32,
+    per_client: u32,
+    half_open: u32,
 }
 
 impl Bounds {
     fn new(capacity: &Capacity, most: usize) -> Self {
-        let transfers = capacity.transfers.map_or(most.max(1), NonZeroUsize::get);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let configured = |count: Option<NonZeroUsize>| count.map(|count| number(count.get()));
+        let transfers = configured(capacity.transfers).unwrap_or(number(most.max(1)));
         Self {
             transfers,
-            per_client: capacity.per_client.map_or(usize::MAX, NonZeroUsize::get),
-            half_open: capacity.half_open.map_or(transfers - transfers / 4, NonZeroUsize::get),
+            per_client: configured(capacity.per_client).unwrap_or(u32::MAX),
+            half_open: configured(capacity.half_open).unwrap_or(transfers - transfers / 4),
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    active: usize,
-    half_open: usize,
 }
 
 /// Why a transfer is not admitted.
@@ -102,8 +104,12 @@ pub(crate) enum Full {
 impl Admission {
     /// `most` is what ports and descriptors allow, where nothing else is configured.
     pub(crate) fn new(capacity: &Capacity, most: usize, counters: Arc<Counters>) -> Arc<Self> {
-        let bounds = Bounds::new(capacity, most);
-        let occupied = Occupied { bounds, all: Tally::default(), clients: HashMap::new() };
+        let occupied = Occupied {
+            bounds: Bounds::new(capacity, most),
+            all: Tally::default(),
+            clients: Clients::default(),
+            order: Order::default(),
+        };
         Arc::new(Self { most, counters, occupied: Mutex::new(occupied) })
     }
 
@@ -122,15 +128,15 @@ impl Admission {
     /// When there is none; a transfer that gives way may change that.
     pub(crate) fn admit(self: &Arc<Self>, client: IpAddr) -> Result<Permit, Full> {
         let mut occupied = self.lock();
-        let bounds = occupied.bounds;
-        let own = occupied.clients.get(&client).copied().unwrap_or_default();
-        if own.active >= bounds.per_client {
+        let Occupied { bounds, all, clients, .. } = &*occupied;
+        let own = clients.find(client).map_or(0, |client| clients.get(client).tally.active);
+        if own >= bounds.per_client {
             return Err(Full::Client);
         }
-        if occupied.all.active >= bounds.transfers {
+        if all.active >= bounds.transfers {
             return Err(Full::Transfers);
         }
-        if occupied.all.half_open >= bounds.half_open {
+        if all.half_open >= bounds.half_open {
             return Err(Full::HalfOpen);
         }
         Ok(self.occupy(&mut occupied, client))
@@ -144,28 +150,32 @@ impl Admission {
     }
 
     fn occupy(self: &Arc<Self>, occupied: &mut Occupied, client: IpAddr) -> Permit {
-        let own = occupied.clients.entry(client).or_default();
-        let repeats = own.half_open < REPEATED;
-        for tally in [own, &mut occupied.all] {
+        let client = occupied.clients.find_or_insert(client);
+        let repeats = occupied.clients.get(client).tally.half_open < REPEATED;
+        for tally in occupied.tallies(client) {
             tally.active += 1;
             tally.half_open += 1;
         }
         self.publish(occupied);
-        Permit { admission: Arc::clone(self), client, stage: Stage::HalfOpen, repeats }
+        Permit { admission: Arc::clone(self), stage: Stage::Admitted { client, repeats } }
     }
 
-    fn change(&self, client: IpAddr, from: Stage, to: Stage) {
-        let mut occupied = self.lock();
-        let Occupied { all, clients, .. } = &mut *occupied;
-        let Some(own) = clients.get_mut(&client) else { return };
-        for tally in [&mut *own, all] {
-            tally.active = tally.active + to.active() - from.active();
-            tally.half_open = tally.half_open + to.half_open() - from.half_open();
-        }
-        if own.active == 0 {
-            clients.remove(&client);
-        }
-        self.publish(&occupied);
+    /// Chooses the transfer that has lingered longest to give way, or else the oldest one whose
+    /// peer has proved nothing.
+    pub(crate) fn choose(&self) -> Option<Candidate> {
+        let Occupied { order, clients, .. } = &mut *self.lock();
+        let lingering = order.choose_lingering(clients);
+        lingering.or_else(|| order.choose_unproved(None, clients))
+    }
+
+    /// Chooses the oldest transfer whose peer has proved nothing, of one client or of all.
+    pub(crate) fn choose_unproved(&self, client: Option<IpAddr>) -> Option<Candidate> {
+        let Occupied { order, clients, .. } = &mut *self.lock();
+        let client = match client {
+            Some(address) => Some(clients.find(address)?),
+            None => None,
+        };
+        order.choose_unproved(client, clients)
     }
 
     fn publish(&self, occupied: &Occupied) {
@@ -177,57 +187,119 @@ impl Admission {
     }
 }
 
-/// What one transfer takes of the capacity, as long as it exists.
+impl Occupied {
+    /// Takes a transfer out of the order. Returns its client, if it counts.
+    fn withdraw(&mut self, stage: &Stage) -> Option<u32> {
+        match *stage {
+            Stage::Admitted { client, .. } | Stage::Running { client } => Some(client),
+            Stage::HalfOpen { ticket } => Some(self.order.leave(ticket, &mut self.clients)),
+            Stage::Lingering { ticket } => {
+                self.order.leave(ticket, &mut self.clients);
+                None
+            }
+            Stage::Over => None,
+        }
+    }
+
+    fn end(&mut self, stage: &Stage) {
+        let Some(client) = self.withdraw(stage) else { return };
+        for tally in self.tallies(client) {
+            tally.active -= 1;
+            tally.half_open -= u32::from(stage.is_half_open());
+        }
+        if self.clients.get(client).tally.active == 0 {
+            self.clients.forget(client);
+        }
+    }
+
+    fn tallies(&mut self, client: u32) -> [&mut Tally; 2] {
+        [&mut self.all, &mut self.clients.get_mut(client).tally]
+    }
+}
+
+/// What one transfer takes of the capacity, as long as it exists, and its place among those that
+/// may give way.
 #[derive(Debug)]
 pub(crate) struct Permit {
     admission: Arc<Admission>,
-    client: IpAddr,
     stage: Stage,
-    repeats: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a transfer is on its way. Its ticket tells the client, too.
+#[derive(Debug)]
 enum Stage {
-    HalfOpen,
-    Running,
+    Admitted { client: u32, repeats: bool },
+    HalfOpen { ticket: u32 },
+    Running { client: u32 },
+    Lingering { ticket: u32 },
     Over,
 }
 
 impl Stage {
-    fn active(self) -> usize {
-        usize::from(self != Self::Over)
-    }
-
-    fn half_open(self) -> usize {
-        usize::from(self == Self::HalfOpen)
+    fn is_half_open(&self) -> bool {
+        matches!(self, Self::Admitted { .. } | Self::HalfOpen { .. })
     }
 }
 
 impl Permit {
-    /// Whether the first packet may be sent again while it is not answered.
+    /// Whether the first packet may be sent again while it is not answered. Asked before the
+    /// transfer [begins](Self::begin).
     pub(crate) fn repeats(&self) -> bool {
-        self.repeats
+        matches!(self.stage, Stage::Admitted { repeats: true, .. })
     }
 
-    /// The client has answered. Returns whether that is new.
+    /// The transfer has begun; it may have to give way until its client has answered.
+    pub(crate) fn begin(&mut self, candidate: Candidate) {
+        if let Stage::Admitted { client, .. } = self.stage {
+            let Occupied { order, clients, .. } = &mut *self.admission.lock();
+            let ticket = order.enter_unproved(candidate, client, clients);
+            self.stage = Stage::HalfOpen { ticket };
+        }
+    }
+
+    /// The client has answered: the transfer stays. Returns whether that is new.
     pub(crate) fn proved(&mut self) -> bool {
-        let new = self.stage == Stage::HalfOpen;
-        if new {
-            self.enter(Stage::Running);
+        if !self.stage.is_half_open() {
+            return false;
         }
-        new
+        let mut occupied = self.admission.lock();
+        let Some(client) = occupied.withdraw(&self.stage) else { return false };
+        for tally in occupied.tallies(client) {
+            tally.half_open -= 1;
+        }
+        self.admission.publish(&occupied);
+        self.stage = Stage::Running { client };
+        true
     }
 
-    /// The transfer has ended; what remains of it needs no permit.
+    /// The transfer has done its work, and is only there to repeat its last ACK. It does not count
+    /// any more, and may have to give way.
+    pub(crate) fn linger(&mut self, candidate: Candidate) {
+        self.leave(|order| Stage::Lingering { ticket: order.enter_lingering(candidate) });
+    }
+
+    /// The transfer has ended.
     pub(crate) fn over(&mut self) {
-        self.enter(Stage::Over);
+        if !matches!(self.stage, Stage::Over) {
+            self.leave(|_| Stage::Over);
+        }
     }
 
-    fn enter(&mut self, stage: Stage) {
-        if self.stage != stage {
-            self.admission.change(self.client, self.stage, stage);
-            self.stage = stage;
+    /// Whether it was chosen to give way, and nothing has come of it since.
+    pub(crate) fn is_chosen(&self) -> bool {
+        match self.stage {
+            Stage::HalfOpen { ticket } | Stage::Lingering { ticket } => {
+                self.admission.lock().order.is_chosen(ticket)
+            }
+            Stage::Admitted { .. } | Stage::Running { .. } | Stage::Over => false,
         }
+    }
+
+    fn leave(&mut self, next: impl FnOnce(&mut Order) -> Stage) {
+        let mut occupied = self.admission.lock();
+        occupied.end(&self.stage);
+        self.stage = next(&mut occupied.order);
+        self.admission.publish(&occupied);
     }
 }
 
@@ -303,8 +375,8 @@ mod tests {
         let admission = admission(0, 0, 0);
         let mut permits: Vec<Permit> =
             (0..=REPEATED).map(|_| admission.admit(A).unwrap()).collect();
-        let repeated = permits.iter().filter(|permit| permit.repeats()).count();
-        assert_eq!(repeated, REPEATED);
+        let repeated: Vec<bool> = permits.iter().map(Permit::repeats).collect();
+        assert_eq!(repeated, (0..=REPEATED).map(|earlier| earlier < REPEATED).collect::<Vec<_>>());
         assert!(admission.admit(B).unwrap().repeats());
         permits.drain(..2);
         assert!(admission.admit(A).unwrap().repeats());

@@ -15,6 +15,7 @@
 
 mod access;
 mod alarm;
+mod clients;
 mod counters;
 mod giving_way;
 mod helpers;
@@ -22,6 +23,7 @@ mod histogram;
 mod judge;
 mod limits;
 mod listeners;
+mod order;
 mod own_addresses;
 mod policy;
 mod ports;
@@ -231,7 +233,7 @@ impl Server {
         let alarm = Alarm::new(&wakers);
         let mut workers = Vec::new();
         let each = polls.into_iter().zip(&*wakers).zip(listeners);
-        let each = each.zip(&*stopper.rounds).zip(GivingWay::of_workers(&wakers));
+        let each = each.zip(&*stopper.rounds).zip(GivingWay::of_workers(&admission, &wakers));
         for ((((poll, waker), listeners), rounds), giving_way) in each {
             let sessions = Sessions::new(
                 poll.registry().try_clone()?,

@@ -52,6 +52,8 @@ pub(crate) struct Sessions {
     by_peer: ByPeer,
     admission: Arc<Admission>,
     giving_way: GivingWay,
+    /// What the next session is told from earlier ones by.
+    next_serial: u64,
     /// Sessions that have been reported, and only linger.
     lingering: usize,
     reporter: Reporter,
@@ -96,6 +98,7 @@ impl Sessions {
             reporter: Reporter::new(admission.counters()),
             admission,
             giving_way,
+            next_serial: 0,
             lingering: 0,
             strangers,
             timers: Timers::default(),
@@ -148,7 +151,6 @@ impl Sessions {
         self.by_peer.forget(&self.slots, key);
         let mut session = self.slots.remove(key);
         self.timers.disarm(key, &mut session.armed);
-        self.giving_way.gone(session.serial);
         self.lingering -= usize::from(session.reported);
         self.close(session.way);
     }

@@ -97,7 +97,7 @@ impl Sessions {
         transfer: Transfer,
         mut way: Way,
         about: About,
-        permit: Permit,
+        mut permit: Permit,
     ) {
         let peer = transfer.peer();
         // Its packets could not be told from those of an earlier transfer.
@@ -125,12 +125,13 @@ impl Sessions {
             }
             own.watched = true;
         }
-        let serial = self.giving_way.began(key, peer.ip());
+        self.giving_way.began(key, &mut permit);
+        self.next_serial += 1;
         self.reporter.transfer_began(about.operation);
         slot.insert(Session {
             transfer,
             way,
-            serial,
+            serial: self.next_serial,
             about,
             permit,
             armed: Instant::NEVER,

@@ -41,9 +41,8 @@ impl Sessions {
     pub(crate) fn exchange_news(&mut self, now: Instant) -> Vec<Parked> {
         let News { chosen, mut answers, .. } = self.giving_way.take_news();
         for chosen in chosen {
-            let found = self.slots.get(chosen.key).filter(|found| found.serial == chosen.serial);
-            // Its peer may have answered meanwhile.
-            if found.is_some_and(|found| found.reported || !found.transfer.is_proved()) {
+            // Its peer may have answered meanwhile, or it may be gone.
+            if self.slots.get(chosen.key).is_some_and(|found| found.permit.is_chosen()) {
                 self.evict(now, chosen.key);
             }
             // What rests here is missed elsewhere.

@@ -173,7 +173,6 @@ impl Sessions {
         // Known to all workers before the peer sees what follows.
         if session.transfer.is_proved() && session.permit.proved() {
             session.about.proved_at = now;
-            self.giving_way.proved(session.serial);
         }
         if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
             let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
@@ -236,9 +235,12 @@ impl Sessions {
         let over = timeout.is_none() || transfer.is_lingering();
         if over && !session.reported {
             session.reported = true;
-            session.permit.over();
             self.lingering += 1;
-            self.giving_way.lingers(session.serial, key, session.transfer.peer().ip());
+            if timeout.is_some() {
+                self.giving_way.lingers(key, &mut session.permit);
+            } else {
+                session.permit.over();
+            }
             self.reporter.transfer_ended(now, session);
         }
         match timeout {
