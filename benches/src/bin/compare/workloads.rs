@@ -199,9 +199,10 @@ fn crowds() -> [Workload; 3] {
 
 /// All servers that can, ours first.
 fn everybody(arguments: &'static [&'static str], load: Load) -> Vec<Contestant> {
+    let floor_arguments: &[&str] = if load.busy_poll { &["--busy-poll"] } else { &[] };
     let mut contestants = vec![
         Contestant { label: "tftpd".into(), server: Server::Ours, arguments, load },
-        contestant(Server::Floor, load),
+        Contestant { arguments: floor_arguments, ..contestant(Server::Floor, load) },
     ];
     let peers = Server::PEERS.into_iter();
     contestants.extend(

@@ -5,6 +5,7 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
@@ -27,6 +28,10 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "127.0.0.1:6969")]
     listen: SocketAddr,
 
+    /// Never sleep
+    #[arg(long)]
+    busy_poll: bool,
+
     /// The folder to serve
     #[arg(default_value = ".")]
     root: PathBuf,
@@ -48,7 +53,7 @@ struct Floor {
 }
 
 /// Serves until it is killed.
-pub(crate) fn run(Serve { listen, root }: Serve) -> io::Result<()> {
+pub(crate) fn run(Serve { listen, busy_poll, root }: Serve) -> io::Result<()> {
     let poll = Poll::new()?;
     let mut listener = bind(listen)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
@@ -62,7 +67,7 @@ pub(crate) fn run(Serve { listen, root }: Serve) -> io::Result<()> {
     };
     let mut events = Events::with_capacity(1024);
     loop {
-        floor.poll.poll(&mut events, None)?;
+        floor.poll.poll(&mut events, busy_poll.then_some(Duration::ZERO))?;
         for event in &events {
             match event.token() {
                 LISTENER => floor.accept(&listener)?,
