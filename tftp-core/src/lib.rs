@@ -151,6 +151,7 @@ mod acks;
 mod arrivals;
 mod burst;
 mod error;
+mod flight;
 mod link;
 mod negotiate;
 pub mod netascii;

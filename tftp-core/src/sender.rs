@@ -19,6 +19,7 @@ use core::net::SocketAddr;
 use crate::{
     burst::Burst,
     error::{ErrorCode, Failure, Misconduct},
+    flight::{Cause, Flight},
     link::{End, Link, Origin, judge_stranger},
     negotiate,
     options::Options,
@@ -73,41 +74,6 @@ impl From<Option<u64>> for Len {
     }
 }
 
-/// The blocks between `base` and `next`: what is on its way since the window was last begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Flight {
-    /// Blocks that may be on their way behind `base`.
-    window: u16,
-    /// When the first of them was committed; never before that.
-    began: Instant,
-    /// The first block among them that had not been sent before. Only an ACK from there on
-    /// measures a round trip (Karn's rule).
-    fresh: u64,
-    /// A repeated ACK has made this window begin again; it does so once.
-    repeated: bool,
-    /// Blocks of earlier flights that may still arrive, and draw one repeated ACK each.
-    stale: u16,
-    /// A time-out has made this flight begin: the receiver may have any part of it already.
-    timed_out: bool,
-    /// Blocks up to this one may come twice, because the flight before was begun by a time-out.
-    twice: u64,
-}
-
-impl Flight {
-    /// One that has not begun yet.
-    fn of(window: u16) -> Self {
-        Self {
-            window,
-            began: Instant::NEVER,
-            fresh: 0,
-            repeated: false,
-            stale: 0,
-            timed_out: false,
-            twice: 0,
-        }
-    }
-}
-
 impl Sender {
     /// A server's answer to a read request: opens with OACK, or with DATA 1 where `answer` is
     /// empty.
@@ -126,7 +92,7 @@ impl Sender {
         let phase = if link.due {
             Phase::Granting
         } else {
-            Phase::Sending(Flight::of(link.params().window_size.get()))
+            Phase::Sending(Flight::new(Cause::Progress, link.params().window_size.get(), 0))
         };
         Self::new(link, phase, len)
     }
@@ -193,7 +159,7 @@ impl Sender {
             }
             Phase::Sending(flight) if !self.link.is_proved() => {
                 if self.link.repeat_answer(now) {
-                    self.phase = Phase::Sending(self.begin_window(flight.window));
+                    self.begin_window(Cause::Progress, flight.window);
                 }
             }
             Phase::Requesting | Phase::Sending(_) | Phase::Over(_) => {}
@@ -210,10 +176,7 @@ impl Sender {
         }
         match self.phase {
             Phase::Requesting | Phase::Granting => self.link.repeat(),
-            Phase::Sending(flight) => {
-                let again = self.begin_window(flight.window);
-                self.phase = Phase::Sending(Flight { timed_out: true, ..again });
-            }
+            Phase::Sending(flight) => self.begin_window(Cause::TimeOut, flight.window),
             Phase::Over(_) => {}
         }
     }
@@ -242,10 +205,7 @@ impl Sender {
         if self.len.get().is_none() {
             self.len = burst.file_len.into();
         }
-        if flight.began == Instant::NEVER {
-            flight.began = now;
-            flight.fresh = self.high.saturating_add(1);
-        }
+        flight.leaves(now, self.high);
         let repeated = self.high.saturating_add(1).saturating_sub(burst.first);
         self.link.count_blocks(burst.count);
         self.link.count_repeats(u16::try_from(repeated).unwrap_or(u16::MAX).min(burst.count));
@@ -276,7 +236,7 @@ impl Sender {
     pub fn rebase(&mut self, from: Instant, to: Instant) {
         self.link.rebase(from, to);
         if let Phase::Sending(flight) = &mut self.phase {
-            flight.began = flight.began.rebased(from, to);
+            flight.rebase(from, to);
         }
     }
 
@@ -408,7 +368,7 @@ impl Sender {
     ) -> Verdict<'d> {
         self.link.opened(now, from);
         let window = self.next_window(next_window, self.link.params().window_size.get());
-        self.phase = Phase::Sending(self.begin_window(window));
+        self.begin_window(Cause::Progress, window);
         Verdict::Accepted
     }
 
@@ -427,8 +387,7 @@ impl Sender {
         if block == self.base {
             return self.acknowledge_again(now, flight, next_window);
         }
-        if block >= flight.fresh && flight.began < Instant::NEVER {
-            let trip = now.saturating_duration_since(flight.began);
+        if let Some(trip) = flight.round_trip(now, block) {
             let whole_flight = block.saturating_add(1) == self.next;
             let retransmission = &mut self.link.retransmission;
             if whole_flight {
@@ -442,11 +401,11 @@ impl Sender {
         let before = core::mem::replace(&mut self.base, block);
         if Some(block) == self.last_block() {
             self.end(End::Done);
-        } else if block <= flight.twice {
+        } else if flight.may_repeat(block) {
             // Drawn by a block that came twice (EDK2, U-Boot): the blocks behind it are on their
             // way. Were they sent again, they would come twice as well, and so on to the end.
             self.next = self.next.max(block.saturating_add(1));
-            self.phase = Phase::Sending(Flight { window, fresh: u64::MAX, ..flight });
+            self.phase = Phase::Sending(flight.goes_on(window));
             // Whether it makes room for more, or the answer to what is on its way is awaited anew.
             if self.plan().is_some() {
                 self.link.overdue_at = Instant::NEVER;
@@ -457,13 +416,12 @@ impl Sender {
             // RFC 7440 section 4: an ACK inside the window means that the blocks behind it are
             // missing; the next window begins right after it. In lock-step there is no inside.
             let sent = self.next.saturating_sub(1);
-            let mut next = self.begin_window(window);
-            if flight.timed_out {
-                next.twice = sent;
-                let others = sent.saturating_sub(before).saturating_sub(1);
-                next.stale = u16::try_from(others).unwrap_or(u16::MAX);
+            self.begin_window(Cause::Progress, window);
+            if flight.is_by(Cause::TimeOut)
+                && let Phase::Sending(next) = &mut self.phase
+            {
+                *next = next.behind_repeated(before.saturating_add(1), sent);
             }
-            self.phase = Phase::Sending(next);
         }
         Verdict::Accepted
     }
@@ -484,25 +442,24 @@ impl Sender {
         let windowed = flight.window > 1;
         // The opening's round trip is shorter than a window's: it stands in only where nothing
         // else can have drawn this ACK.
-        let opening = self.link.retransmission.smoothed().filter(|_| flight.stale == 0);
+        let opening = self.link.retransmission.smoothed().filter(|_| flight.is_alone());
         let trip = self.link.retransmission.smallest_window().or(opening);
-        let late = trip.is_some_and(|trip| now >= flight.began + trip);
-        if !(windowed && late) || flight.repeated {
-            let stale = flight.stale.saturating_sub(1);
-            self.phase = Phase::Sending(Flight { stale, ..flight });
+        let late = trip.is_some_and(|trip| flight.is_older_than(now, trip));
+        if !(windowed && late) || flight.is_by(Cause::RepeatedAck) {
+            self.phase = Phase::Sending(flight.one_less_stale());
             return Verdict::Ignored(Ignored::Duplicate);
         }
-        let again = self.begin_window(self.next_window(next_window, flight.window));
-        self.phase = Phase::Sending(Flight { repeated: true, ..again });
+        let window = self.next_window(next_window, flight.window);
+        self.begin_window(Cause::RepeatedAck, window);
         Verdict::Accepted
     }
 
-    /// Plans from right behind `base` again, so many blocks. Returns the flight that begins with it.
-    fn begin_window(&mut self, window: u16) -> Flight {
+    /// Plans from right behind `base` again.
+    fn begin_window(&mut self, cause: Cause, window: u16) {
         self.next = self.base.saturating_add(1);
         self.link.overdue_at = Instant::NEVER;
-        let stale = u16::try_from(self.high.saturating_sub(self.base)).unwrap_or(u16::MAX);
-        Flight { stale, ..Flight::of(window) }
+        let stale = self.high.saturating_sub(self.base);
+        self.phase = Phase::Sending(Flight::new(cause, window, stale));
     }
 
     /// The blocks that may be sent now.
