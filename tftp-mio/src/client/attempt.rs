@@ -71,6 +71,8 @@ struct Running {
     blocked: bool,
     transfer: Transfer,
     outbox: Outbox,
+    /// The latest datagram that the system would not send.
+    send_error: Option<io::Error>,
     /// What the server's ERROR said.
     peer_error: Option<Vec<u8>>,
     unreachable: Unreachable,
@@ -109,6 +111,7 @@ impl Attempt<'_> {
             blocked: false,
             transfer,
             outbox: Outbox::new(),
+            send_error: None,
             peer_error: None,
             unreachable: Unreachable::default(),
             wrong_size: None,
@@ -268,7 +271,8 @@ impl Running {
     /// once it has room.
     fn pump(&mut self, registry: &Registry) -> Result<bool, TransferError> {
         let now = self.clock.now();
-        let pumped = self.transfer.pump(now, &mut self.socket, None, &mut self.outbox);
+        let Self { transfer, socket, outbox, send_error, .. } = self;
+        let pumped = transfer.pump(now, socket, None, outbox, |error| *send_error = Some(error));
         let blocked = pumped == Pumped::Blocked;
         if blocked != self.blocked {
             let interest =
@@ -282,7 +286,7 @@ impl Running {
 
     /// A request that cannot even be sent is no request; later there may be a way again.
     fn heed_send_error(&mut self) -> Result<(), TransferError> {
-        match self.transfer.take_send_error() {
+        match self.send_error.take() {
             Some(error) if self.is_opening() => return Err(TransferError::Network(error)),
             Some(error) => self.heed(error),
             None => {}

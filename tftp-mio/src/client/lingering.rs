@@ -202,7 +202,7 @@ impl Lingerer {
                 let _ = self.transfer.handle_datagrams(now, run.from, run.datagrams(), |_| ());
             }
             // An ACK that finds the socket full is repeated with the next DATA.
-            let _ = self.transfer.pump(now, &mut self.socket, None, outbox);
+            let _ = self.transfer.pump(now, &mut self.socket, None, outbox, |_| ());
             self.expire();
             if batch.drained {
                 break;

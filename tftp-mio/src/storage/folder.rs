@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io,
-    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -155,7 +154,7 @@ impl Folder {
             return Err(NO_FILE);
         }
         let (file, size) = (self.open_files.share(file.into_std(), &opened), opened.len());
-        Ok(RegularFile { file, size, may_wait: 0..0 })
+        Ok(RegularFile { file, size, may_wait_before: NOWHERE })
     }
 }
 
@@ -300,12 +299,12 @@ fn out_of_descriptors(_: &io::Error) -> bool {
 pub(crate) struct RegularFile {
     file: Arc<File>,
     size: u64,
-    /// Where reading may wait for the device.
-    may_wait: Range<u64>,
+    /// Reading may wait for the device before this offset.
+    may_wait_before: u64,
 }
 
-/// All of a file.
-const EVERYWHERE: Range<u64> = 0..u64::MAX;
+const NOWHERE: u64 = 0;
+const EVERYWHERE: u64 = u64::MAX;
 
 impl RegularFile {
     /// Takes a file that is open for reading, with the length that it has now. Reading it waits for
@@ -315,7 +314,7 @@ impl RegularFile {
     /// When the system does not tell its length.
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { file: file.into(), size, may_wait: EVERYWHERE })
+        Ok(Self { file: file.into(), size, may_wait_before: EVERYWHERE })
     }
 }
 
@@ -371,11 +370,12 @@ impl Source for RegularFile {
 
     /// Has the system read the file into its memory.
     fn fetch(&mut self, offset: u64, len: usize) -> Option<Fetch> {
-        // There is nothing to wait for the second time, or else nobody knows how not to.
-        self.may_wait = offset..offset + len as u64;
+        // There is nothing to wait for the second time, or else nobody knows how not to; what comes
+        // before was read already.
+        self.may_wait_before = offset + len as u64;
         let file = Arc::clone(&self.file);
         Some(Box::new(move || {
-            let mut file = Self { file, size: 0, may_wait: EVERYWHERE };
+            let mut file = Self { file, size: 0, may_wait_before: EVERYWHERE };
             // Whoever reads again learns of trouble.
             let _ = file.read_at(offset, &mut vec![0; len]);
         }))
@@ -394,10 +394,12 @@ impl RegularFile {
         buffers: &mut [io::IoSliceMut<'_>],
     ) -> rustix::io::Result<usize> {
         use rustix::io::{Errno, ReadWriteFlags, preadv, preadv2};
-        if !self.may_wait.contains(&offset) {
+        if offset >= self.may_wait_before {
             match preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) {
                 // A file system that has no such reading, mostly because it never waits.
-                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => self.may_wait = EVERYWHERE,
+                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
+                    self.may_wait_before = EVERYWHERE;
+                }
                 read => return read,
             }
         }
@@ -430,7 +432,8 @@ mod tests {
         let content: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
         written.write_all(&content).unwrap();
         written.sync_all().unwrap();
-        let mut file = RegularFile { may_wait: 0..0, ..RegularFile::new(written).unwrap() };
+        let mut file =
+            RegularFile { may_wait_before: NOWHERE, ..RegularFile::new(written).unwrap() };
         let mut buffer = vec![0; 50_000];
         for (offset, expected) in (0..).step_by(50_000).zip(content.chunks(50_000)) {
             fadvise(&*file.file, 0, None, Advice::DontNeed).unwrap();

@@ -28,24 +28,21 @@ const REST: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub(super) struct Ahead {
     slots: Vec<Slot>,
-    next_stamp: u32,
+    latest: Claim,
 }
 
 /// Content of one file.
 struct Slot {
-    stamp: u32,
+    claim: Claim,
     offset: u64,
     content: Vec<u8>,
     used_at: Instant,
 }
 
-/// A transfer's claim to a slot; it holds until another transfer takes that.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Claim {
-    slot: u8,
-    /// None is 0.
-    stamp: u32,
-}
+/// A transfer's claim to a slot; it holds until another transfer takes that. 0 is
+/// nobody's.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Claim(u32);
 
 impl Ahead {
     /// Does what [`Source::read_vectored_at`] does, from what was read ahead where that is possible.
@@ -66,9 +63,8 @@ impl Ahead {
         let Some(size) = source.size().filter(|_| offset > 0 && len <= LITTLE) else {
             return source.read_vectored_at(offset, buffers);
         };
-        let held = self.slots.get_mut(usize::from(claim.slot));
-        let held = held.filter(|slot| slot.stamp == claim.stamp);
-        if let Some(slot) = held
+        let held = self.held(*claim);
+        if let Some(slot) = held.and_then(|index| self.slots.get_mut(index))
             && let Some(content) = slot.get(offset, len)
         {
             scatter(content, buffers);
@@ -91,25 +87,28 @@ impl Ahead {
 
     /// The slot of a claim, or another that is free for it.
     fn claim(&mut self, now: Instant, claim: &mut Claim) -> Option<&mut Slot> {
-        let held = usize::from(claim.slot);
-        if self.slots.get(held).is_none_or(|slot| slot.stamp != claim.stamp) {
-            let rests = |slot: &Slot| now >= slot.used_at + REST;
-            let free = match self.slots.iter().position(rests) {
-                Some(index) => index,
-                None if self.slots.len() < SLOTS => {
-                    let content = Vec::with_capacity(CHUNK);
-                    self.slots.push(Slot { stamp: 0, offset: 0, content, used_at: now });
-                    self.slots.len() - 1
-                }
-                None => return None,
-            };
-            // 0 is nobody's.
-            self.next_stamp = self.next_stamp.wrapping_add(1).max(1);
-            *claim = Claim { slot: u8::try_from(free).ok()?, stamp: self.next_stamp };
+        if let Some(held) = self.held(*claim) {
+            return self.slots.get_mut(held);
         }
-        let slot = self.slots.get_mut(usize::from(claim.slot))?;
-        slot.stamp = claim.stamp;
+        let rests = |slot: &Slot| now >= slot.used_at + REST;
+        let free = match self.slots.iter().position(rests) {
+            Some(index) => index,
+            None if self.slots.len() < SLOTS => {
+                let (claim, content) = (Claim::default(), Vec::with_capacity(CHUNK));
+                self.slots.push(Slot { claim, offset: 0, content, used_at: now });
+                self.slots.len() - 1
+            }
+            None => return None,
+        };
+        self.latest = Claim(self.latest.0.wrapping_add(1).max(1));
+        *claim = self.latest;
+        let slot = self.slots.get_mut(free)?;
+        slot.claim = *claim;
         Some(slot)
+    }
+
+    fn held(&self, claim: Claim) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.claim == claim)
     }
 }
 

@@ -70,9 +70,9 @@ impl Outbox {
 pub(crate) enum Pumped {
     /// There is nothing to send now.
     Idle,
-    /// The source has nothing to read yet: pump again when it has. Who has a helper
+    /// The source has nothing to read at this offset yet: pump again when it has. Who has a helper
     /// [fetches](Transfer::fetch) it.
-    Starved,
+    Starved { offset: u64 },
     /// The socket is full: pump again when it is writable.
     Blocked,
     /// The transfer has had its turn: pump again when the others have had theirs.
@@ -81,30 +81,18 @@ pub(crate) enum Pumped {
 
 pub(crate) struct Transfer {
     half: Half,
-    /// A server's transfers have none: there are many of them.
-    of_client: Option<Box<OfClient>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few of a server's transfers have: there are many of them.
+#[derive(Default)]
+struct Rare {
+    /// A client's encoded request, to be repeated.
+    request: Box<[u8]>,
+    /// Who sees a client's packets pass.
+    watch: Option<Watch>,
     /// Trouble with the content, which has ended the transfer.
     content_error: Option<io::Error>,
-    /// The latest datagram that the system would not send.
-    send_error: Option<io::Error>,
-    reading: Reading,
-}
-
-/// What only a client's transfer has.
-struct OfClient {
-    /// The encoded request, to be repeated.
-    request: Box<[u8]>,
-    /// Who sees the packets pass.
-    watch: Option<Watch>,
-}
-
-/// How reading the source stands.
-enum Reading {
-    Flowing,
-    /// At this offset there was nothing to read yet.
-    Starved(u64),
-    /// Content is being fetched.
-    Fetching,
 }
 
 enum Half {
@@ -112,12 +100,18 @@ enum Half {
         machine: Sender,
         source: Box<dyn Source>,
         claim: Claim,
+        /// Content is being brought; nothing is read before that.
+        fetching: bool,
     },
     /// The larger machine is elsewhere: most transfers of a server are reads.
-    Receiving {
-        machine: Box<Receiver>,
-        storing: Storing,
-    },
+    Receiving { machine: Box<Receiver>, storing: Storing },
+}
+
+/// Why a packet has not left.
+enum Held {
+    /// The source has nothing to read at this offset yet.
+    Starved(u64),
+    Unsent(io::Error),
 }
 
 /// Calls the method that both machines have by the same name.
@@ -142,27 +136,18 @@ enum Storing {
 
 impl Transfer {
     pub(crate) fn sending(machine: Sender, source: Box<dyn Source>) -> Self {
-        Self::new(Half::Sending { machine, source, claim: Claim::default() })
+        let half = Half::Sending { machine, source, claim: Claim::default(), fetching: false };
+        Self { half, rare: None }
     }
 
     pub(crate) fn receiving(machine: Receiver, sink: Box<dyn Sink>) -> Self {
-        let machine = Box::new(machine);
-        Self::new(Half::Receiving { machine, storing: Storing::Open(sink) })
-    }
-
-    fn new(half: Half) -> Self {
-        Self {
-            half,
-            of_client: None,
-            content_error: None,
-            send_error: None,
-            reading: Reading::Flowing,
-        }
+        let half = Half::Receiving { machine: Box::new(machine), storing: Storing::Open(sink) };
+        Self { half, rare: None }
     }
 
     /// A client's, with the datagram that opens it; its packets are shown to an observer.
     pub(crate) fn of_client(mut self, request: &[u8], watch: Option<Watch>) -> Self {
-        self.of_client = Some(Box::new(OfClient { request: request.into(), watch }));
+        self.rare = Some(Box::new(Rare { request: request.into(), watch, content_error: None }));
         self
     }
 
@@ -284,13 +269,15 @@ impl Transfer {
     }
 
     /// Sends what there is to send, within one turn. `from` is the address of ours to send from, on a
-    /// socket that is not bound to one.
+    /// socket that is not bound to one. `unsent` is told what the system said of datagrams that it
+    /// would not send.
     pub(crate) fn pump(
         &mut self,
         now: Instant,
         socket: &mut Socket,
         from: Option<IpAddr>,
         outbox: &mut Outbox,
+        mut unsent: impl FnMut(io::Error),
     ) -> Pumped {
         if self.is_finishing() || self.is_fetching() {
             return Pumped::Idle;
@@ -300,16 +287,22 @@ impl Transfer {
             let route = Route { to: self.peer(), from };
             let sent = match transmit {
                 None => return Pumped::Idle,
-                Some(Transmit::Request) => self.send(socket, route, self.request()),
-                Some(Transmit::Packet(len)) => self.send(socket, route, &outbox.small[..len]),
+                Some(Transmit::Request) => {
+                    self.send(socket, route, self.request()).map_err(Held::Unsent)
+                }
+                Some(Transmit::Packet(len)) => {
+                    self.send(socket, route, &outbox.small[..len]).map_err(Held::Unsent)
+                }
                 Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
             };
             match sent {
-                Ok(()) if matches!(self.reading, Reading::Starved(_)) => return Pumped::Starved,
                 Ok(()) => {}
+                Err(Held::Starved(offset)) => return Pumped::Starved { offset },
                 // A small packet that found the socket full is lost; its timer brings it back.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pumped::Blocked,
-                Err(error) => self.send_error = Some(error),
+                Err(Held::Unsent(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Pumped::Blocked;
+                }
+                Err(Held::Unsent(error)) => unsent(error),
             }
         }
         Pumped::More
@@ -322,11 +315,11 @@ impl Transfer {
 
     /// The datagram that a client sends again.
     fn request(&self) -> &[u8] {
-        self.of_client.as_ref().map_or(&[], |own| &*own.request)
+        self.rare.as_ref().map_or(&[], |rare| &*rare.request)
     }
 
     fn watch(&self) -> Option<&Watch> {
-        self.of_client.as_ref()?.watch.as_ref()
+        self.rare.as_ref()?.watch.as_ref()
     }
 
     fn send(&self, socket: &Socket, route: Route, datagram: &[u8]) -> io::Result<()> {
@@ -351,9 +344,8 @@ impl Transfer {
         socket: &mut Socket,
         route: Route,
         outbox: &mut Outbox,
-    ) -> io::Result<()> {
-        let Half::Sending { machine, source, claim } = &mut self.half else { return Ok(()) };
-        self.reading = Reading::Flowing;
+    ) -> Result<(), Held> {
+        let Half::Sending { machine, source, claim, .. } = &mut self.half else { return Ok(()) };
         let most = (FRAMED / burst.stride()).min(MOST_PACKETS);
         let Some(mut burst) = u16::try_from(most).ok().and_then(|most| burst.first(most)) else {
             return Ok(());
@@ -369,8 +361,7 @@ impl Transfer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
                     let Some(shorter) = burst.first(burst.packets() / 2) else {
-                        self.reading = Reading::Starved(burst.offset());
-                        return Ok(());
+                        return Err(Held::Starved(burst.offset()));
                     };
                     burst = shorter;
                 }
@@ -397,24 +388,22 @@ impl Transfer {
             machine.commit(now, burst);
             self.show_sent(route, packets.chunks(burst.stride()).take(sent));
         }
-        result
+        result.map_err(Held::Unsent)
     }
 
-    /// What brings the content that pumping found missing. Have it done, then call
+    /// What brings the content from `offset` on, which pumping found missing. Have it done, then call
     /// [`fetched`](Self::fetched), also where that is not possible; until then nothing is read.
-    pub(crate) fn fetch(&mut self) -> Option<Fetch> {
-        let (Reading::Starved(offset), Half::Sending { source, .. }) =
-            (&self.reading, &mut self.half)
-        else {
-            return None;
-        };
-        let fetch = source.fetch(*offset, FRAMED);
-        self.reading = if fetch.is_some() { Reading::Fetching } else { Reading::Flowing };
+    pub(crate) fn fetch(&mut self, offset: u64) -> Option<Fetch> {
+        let Half::Sending { source, fetching, .. } = &mut self.half else { return None };
+        let fetch = source.fetch(offset, FRAMED);
+        *fetching = fetch.is_some();
         fetch
     }
 
     pub(crate) fn fetched(&mut self, result: io::Result<()>) {
-        self.reading = Reading::Flowing;
+        if let Half::Sending { fetching, .. } = &mut self.half {
+            *fetching = false;
+        }
         if let Err(error) = result {
             self.content_failed(error);
         }
@@ -422,13 +411,13 @@ impl Transfer {
 
     /// Whether there is nothing to send before content was fetched; an ERROR need not wait.
     fn is_fetching(&self) -> bool {
-        matches!(self.reading, Reading::Fetching)
+        matches!(self.half, Half::Sending { fetching: true, .. })
             && matches!(self.status(), Status::Opening | Status::Active(_))
     }
 
     fn content_failed(&mut self, error: io::Error) {
         let (code, text) = trouble(&error);
-        self.content_error = Some(error);
+        self.rare.get_or_insert_default().content_error = Some(error);
         self.abort(code, text);
     }
 
@@ -471,11 +460,6 @@ impl Transfer {
 
     /// Trouble with the content, if that is what ended the transfer.
     pub(crate) fn take_content_error(&mut self) -> Option<io::Error> {
-        self.content_error.take()
-    }
-
-    /// What the system said of the latest datagram that it would not send.
-    pub(crate) fn take_send_error(&mut self) -> Option<io::Error> {
-        self.send_error.take()
+        self.rare.as_mut()?.content_error.take()
     }
 }

@@ -10,13 +10,14 @@ use super::{Sessions, socket_of};
 use crate::{
     server::{
         helpers::{Done, Outcome},
+        listeners::Listeners,
         report::Reporter,
         session::{Session, Way},
         strangers::{Stranger, Strangers},
     },
     socket::{BATCH, Inbox, Route},
     storage::Sink,
-    transfer::Pumped,
+    transfer::{Outbox, Pumped},
 };
 
 impl Sessions {
@@ -174,13 +175,12 @@ impl Sessions {
         if session.transfer.is_proved() && session.permit.proved() {
             session.about.proved_at = now;
         }
-        if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
-            let pumped = session.transfer.pump(now, socket, from, &mut self.outbox);
+        if let Some(pumped) = pump(now, session, &mut self.listeners, &mut self.outbox) {
             match pumped {
                 Pumped::Idle | Pumped::Blocked => {}
                 Pumped::More => enqueue(&mut self.queue, key, session),
-                Pumped::Starved => {
-                    let fetching = match session.transfer.fetch() {
+                Pumped::Starved { offset } => {
+                    let fetching = match session.transfer.fetch(offset) {
                         Some(fetch) => self.helpers.fetch(key, session.serial, fetch),
                         None => Err(io::ErrorKind::WouldBlock.into()),
                     };
@@ -227,12 +227,8 @@ impl Sessions {
     /// Reports what has ended, arms the timer, and finds the session's place, or drops it.
     fn settle(&mut self, now: Instant, key: usize) {
         let Some(session) = self.slots.get_mut(key) else { return };
-        let transfer = &mut session.transfer;
-        if let Some(error) = transfer.take_send_error() {
-            tracing::debug!(peer = %transfer.peer(), %error, "a datagram could not be sent");
-        }
-        let timeout = transfer.poll_timeout();
-        let over = timeout.is_none() || transfer.is_lingering();
+        let timeout = session.transfer.poll_timeout();
+        let over = timeout.is_none() || session.transfer.is_lingering();
         if over && !session.reported {
             session.reported = true;
             self.lingering += 1;
@@ -248,6 +244,22 @@ impl Sessions {
             None => self.remove(key),
         }
     }
+}
+
+/// Sends what a session has to send; `None` where the listening socket that it goes through is
+/// closed.
+pub(super) fn pump(
+    now: Instant,
+    session: &mut Session,
+    listeners: &mut Listeners,
+    outbox: &mut Outbox,
+) -> Option<Pumped> {
+    let Session { transfer, way, .. } = session;
+    let (socket, from) = socket_of(way, listeners)?;
+    let peer = transfer.peer();
+    Some(transfer.pump(now, socket, from, outbox, |error| {
+        tracing::debug!(%peer, %error, "a datagram could not be sent");
+    }))
 }
 
 /// Has the session wait for another turn, once.

@@ -3,7 +3,7 @@
 
 use tftp_core::{ErrorCode, Instant};
 
-use super::{Sessions, socket_of};
+use super::{Sessions, turns::pump};
 use crate::server::{giving_way::Room, ports::Ports};
 
 impl Sessions {
@@ -42,9 +42,7 @@ impl Sessions {
         if !session.reported {
             self.reporter.transfer_ended(now, session);
             session.transfer.abort(ErrorCode::NOT_DEFINED, "server is busy, try again");
-            if let Some((socket, from)) = socket_of(&mut session.way, &mut self.listeners) {
-                session.transfer.pump(now, socket, from, &mut self.outbox);
-            }
+            pump(now, session, &mut self.listeners, &mut self.outbox);
         }
         self.remove(key);
     }
