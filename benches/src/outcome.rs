@@ -67,6 +67,8 @@ pub struct Latency {
     pub p90: f64,
     /// Ninety-nine of a hundred took no longer.
     pub p99: f64,
+    /// All but one of a thousand took no longer.
+    pub p99_9: f64,
     /// The slowest.
     pub max: f64,
 }
@@ -75,15 +77,15 @@ impl Latency {
     /// The percentiles of times in nanoseconds.
     pub fn of(mut nanos: Vec<u64>) -> Self {
         nanos.sort_unstable();
-        let at = |percent: usize| {
+        let at = |permille: usize| {
             let last = nanos.len().saturating_sub(1);
-            nanos.get((nanos.len() * percent / 100).min(last)).map_or(0.0, |&nanos| {
+            nanos.get((nanos.len() * permille / 1000).min(last)).map_or(0.0, |&nanos| {
                 #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
                 let millis = nanos as f64 / 1e6;
                 millis
             })
         };
-        Self { p50: at(50), p90: at(90), p99: at(99), max: at(100) }
+        Self { p50: at(500), p90: at(900), p99: at(990), p99_9: at(999), max: at(1000) }
     }
 }
 
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn percentiles_of_a_thousand_and_of_none() {
         let latency = Latency::of((1..=1000).rev().map(|n| n * 1_000_000).collect());
-        assert_eq!((latency.p50, latency.p99, latency.max), (501.0, 991.0, 1000.0));
+        assert_eq!((latency.p50, latency.p99, latency.p99_9), (501.0, 991.0, 1000.0));
         assert!(Latency::of(Vec::new()).max.abs() < f64::EPSILON);
     }
 }

@@ -1,16 +1,16 @@
 //! The command line.
 
-use std::{io, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
 use crate::{
     bars::Row,
-    clients,
+    clients, cold,
     install::Programs,
     memory, run,
     servers::Server,
-    workloads::{self, Workload},
+    workloads::{self, Contestant, Workload},
 };
 
 /// Our programs, the raw-UDP floor and the programs of others, side by side
@@ -31,6 +31,11 @@ struct Args {
     /// Only these servers, repeatable; ours always takes part
     #[arg(long, value_name = "SERVER")]
     only: Vec<String>,
+
+    /// Put the files that must come from a disk beneath this folder; the target folder unless this
+    /// says otherwise
+    #[arg(long, value_name = "FOLDER")]
+    disk: Option<PathBuf>,
 
     /// Leave system calls uncounted
     #[arg(long)]
@@ -62,6 +67,7 @@ fn compare(args: &Args) -> io::Result<bool> {
             println!("{:16} {}", workload.name, workload.title);
         }
         println!("{:16} {}", memory::NAME, memory::TITLE);
+        println!("{:16} {}", cold::NAME, cold::TITLE);
         for race in clients::all_races() {
             println!("{:16} {}", race.name, race.title());
         }
@@ -82,33 +88,43 @@ fn compare(args: &Args) -> io::Result<bool> {
     if wanted(memory::NAME) {
         all_met &= memory::hold(&programs, args.quick)?;
     }
+    if wanted(cold::NAME) {
+        let mut contestants = workloads::cold(args.quick);
+        choose(args, &mut contestants);
+        let disk = args.disk.as_deref().unwrap_or(programs.target());
+        cold::hold(&programs, &contestants, disk, rounds(args))?;
+    }
     for race in clients::all_races().iter().filter(|race| wanted(race.name)) {
         all_met &= clients::hold(&programs, race, args.rounds.into(), args.quick)?;
     }
     Ok(all_met)
 }
 
-/// Leaves out who is not to take part.
+/// Leaves out who is not to take part, and shortens what is only tried.
 fn narrow(args: &Args, workload: &mut Workload) {
+    choose(args, &mut workload.contestants);
     if args.quick {
-        workload.contestants.retain(|contestant| !contestant.server.is_peer());
         for contestant in &mut workload.contestants {
             contestant.load = contestant.load.quick();
         }
         workload.bars.clear();
     }
-    if !args.only.is_empty() {
-        workload.contestants.retain(|contestant| {
-            contestant.server == Server::Ours
-                || args.only.iter().any(|name| name == contestant.server.name())
-        });
-    }
+}
+
+fn choose(args: &Args, contestants: &mut Vec<Contestant>) {
+    contestants.retain(|Contestant { server, .. }| {
+        let named = args.only.is_empty() || args.only.iter().any(|name| name == server.name());
+        *server == Server::Ours || named && !(args.quick && server.is_peer())
+    });
+}
+
+fn rounds(args: &Args) -> usize {
+    if args.quick { 1 } else { args.rounds.into() }
 }
 
 /// Runs a workload and prints what it came to. Returns whether all bars were met.
 fn hold(args: &Args, programs: &Programs, workload: &Workload) -> io::Result<bool> {
-    let rounds = if args.quick { 1 } else { args.rounds.into() };
-    let figures = run::workload(programs, workload, rounds, !args.no_strace && !args.quick)?;
+    let figures = run::workload(programs, workload, rounds(args), !args.no_strace && !args.quick)?;
     let rows: Vec<Row<'_>> = workload.contestants.iter().zip(&figures).collect();
     let mut out = io::stdout().lock();
     run::print(&mut out, workload, &rows)?;

@@ -59,6 +59,11 @@ impl Programs {
         }
     }
 
+    /// Where everything is built.
+    pub(crate) fn target(&self) -> &Path {
+        self.ours.parent().unwrap_or(Path::new("."))
+    }
+
     /// A program of this workspace.
     pub(crate) fn our(&self, name: &str) -> PathBuf {
         self.ours.join(name)

@@ -1,7 +1,7 @@
 //! Runs the contestants of a workload in turn, and tabulates the medians.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -24,7 +24,7 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The name that the files of a load begin with.
-const NAME: &str = "load";
+pub(crate) const NAME: &str = "load";
 
 /// What a contestant came to: medians over the rounds.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +101,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The folder that is served, on tmpfs, with the files of a load in it.
+/// The folder that is served, on tmpfs unless a disk is wanted, with the files of a load in it.
 pub(crate) struct Served {
     folder: TempDir,
 }
@@ -109,11 +109,13 @@ pub(crate) struct Served {
 impl Served {
     pub(crate) fn with_files_of(load: Load) -> io::Result<Self> {
         let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() {
-            TempDir::with_prefix_in("tftp-compare-", memory)?
-        } else {
-            TempDir::with_prefix("tftp-compare-")?
-        };
+        let elsewhere = env::temp_dir();
+        Self::beneath(if memory.is_dir() { memory } else { &elsewhere }, load)
+    }
+
+    /// The same elsewhere than on tmpfs.
+    pub(crate) fn beneath(place: &Path, load: Load) -> io::Result<Self> {
+        let folder = TempDir::with_prefix_in("tftp-compare-", place)?;
         if load.operation != "put" {
             let pattern = Pattern::default();
             for file in 0..load.files {
@@ -199,7 +201,7 @@ fn run(programs: &Programs, contestant: &Contestant, served: &Served) -> io::Res
     Ok(Sample { outcome, cpu_seconds, peak_kib })
 }
 
-fn command(
+pub(crate) fn command(
     programs: &Programs,
     contestant: &Contestant,
     port: u16,
@@ -214,7 +216,12 @@ fn command(
 }
 
 /// The load generator, begun.
-fn load(programs: &Programs, load: Load, daemon: &Daemon, root: &Path) -> io::Result<Child> {
+pub(crate) fn load(
+    programs: &Programs,
+    load: Load,
+    daemon: &Daemon,
+    root: &Path,
+) -> io::Result<Child> {
     let mut command = Command::new(programs.our("tftp-load"));
     command.arg(load.operation).arg(daemon.address.to_string());
     for (option, value) in [
@@ -239,7 +246,8 @@ fn load(programs: &Programs, load: Load, daemon: &Daemon, root: &Path) -> io::Re
     command.args(["--name", NAME]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
 }
 
-fn outcome(mut client: Child) -> io::Result<Outcome> {
+/// What it came to, once it has ended.
+pub(crate) fn outcome(mut client: Child) -> io::Result<Outcome> {
     let mut line = String::new();
     if let Some(mut stdout) = client.stdout.take() {
         stdout.read_to_string(&mut line)?;

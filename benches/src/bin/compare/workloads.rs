@@ -9,7 +9,7 @@ use crate::{
 };
 
 const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 /// Something to serve, and who serves it.
 pub(crate) struct Workload {
@@ -195,6 +195,14 @@ fn crowds() -> [Workload; 3] {
             bars: vec![CpuPerDatagram(1.5)],
         },
     ]
+}
+
+/// Readers of files of 32 MiB that must come from a disk; see `cold.rs`.
+pub(crate) fn cold(quick: bool) -> Vec<Contestant> {
+    let (clients, size) = if quick { (2, MIB) } else { (16, 32 * MIB) };
+    let load =
+        Load { files: clients, clients, transfers: clients, ..Load::one("get", 1428, 16, size) };
+    everybody(&["--workers", "1"], load)
 }
 
 /// All servers that can, ours first.
