@@ -14,6 +14,7 @@ pub mod client;
 mod clock;
 mod observe;
 pub mod server;
+mod slots;
 mod socket;
 pub mod storage;
 mod timers;

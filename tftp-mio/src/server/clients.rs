@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::order::Queue;
+use crate::slots::number;
 
 /// All clients that have transfers. Each has a number as long as it has any.
 #[derive(Debug, Default)]
@@ -75,10 +76,4 @@ impl Clients {
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.by_address.is_empty()
     }
-}
-
-/// A slot's number, as small as it is kept.
-#[expect(clippy::cast_possible_truncation, reason = "memory ends long before")]
-pub(crate) fn number(slot: usize) -> u32 {
-    slot as u32
 }

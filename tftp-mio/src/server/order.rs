@@ -4,7 +4,8 @@
 
 use slab::Slab;
 
-use super::clients::{Clients, number};
+use super::clients::Clients;
+use crate::slots::number;
 
 /// Tickets of transfers that may have to give way.
 #[derive(Debug, Default)]
@@ -103,7 +104,12 @@ impl Order {
     /// Takes a ticket back. Returns the client that it was issued for.
     pub(crate) fn leave(&mut self, ticket: u32, clients: &mut Clients) -> u32 {
         self.take_out(ticket, clients);
-        self.tickets.remove(ticket as usize).client
+        let client = self.tickets.remove(ticket as usize).client;
+        // What a storm of requests took is given back.
+        if self.tickets.is_empty() {
+            self.tickets.shrink_to_fit();
+        }
+        client
     }
 
     /// Chooses the transfer that has lingered longest.
@@ -241,6 +247,16 @@ mod tests {
         assert!(!tickets.contains(&next));
         assert_eq!(order.leave(tickets[0], &mut clients), a);
         assert_eq!(order.enter_lingering(Candidate::new(0, 6)), tickets[0]);
+    }
+
+    #[test]
+    fn what_a_storm_took_is_given_back() {
+        let (mut order, mut clients, _, tickets) = five();
+        assert_ne!(order.tickets.capacity(), 0);
+        for ticket in tickets {
+            order.leave(ticket, &mut clients);
+        }
+        assert_eq!(order.tickets.capacity(), 0);
     }
 
     #[test]

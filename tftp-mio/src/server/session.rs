@@ -16,8 +16,6 @@ pub(crate) struct Session {
     pub(crate) about: About,
     /// What it takes of the server's capacity.
     pub(crate) permit: Permit,
-    /// The deadline that is armed for it.
-    pub(crate) armed: Instant,
     /// The socket was full; it is watched for room.
     pub(crate) blocked: bool,
     /// It waits for another turn.

@@ -149,8 +149,8 @@ impl Sessions {
 
     fn remove(&mut self, key: usize) {
         self.by_peer.forget(&self.slots, key);
-        let mut session = self.slots.remove(key);
-        self.timers.disarm(key, &mut session.armed);
+        let session = self.slots.remove(key);
+        self.timers.disarm(key);
         self.lingering -= usize::from(session.reported);
         self.close(session.way);
     }

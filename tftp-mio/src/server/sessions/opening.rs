@@ -134,7 +134,6 @@ impl Sessions {
             serial: self.next_serial,
             about,
             permit,
-            armed: Instant::NEVER,
             blocked: false,
             queued: false,
             reported: false,

@@ -115,7 +115,6 @@ impl Sessions {
     pub(crate) fn handle_timeouts(&mut self, now: Instant) {
         while let Some(key) = self.timers.pop_due(now) {
             if let Some(session) = self.slots.get_mut(key) {
-                session.armed = Instant::NEVER;
                 session.transfer.handle_timeout(now);
             }
             self.carry_on(now, key);
@@ -240,7 +239,7 @@ impl Sessions {
             self.reporter.transfer_ended(now, session);
         }
         match timeout {
-            Some(deadline) => self.timers.arm(key, &mut session.armed, deadline),
+            Some(deadline) => self.timers.arm(key, deadline),
             None => self.remove(key),
         }
     }
