@@ -116,14 +116,14 @@ impl Attempt<'_> {
             unreachable: Unreachable::default(),
             wrong_size: None,
         };
-        self.poll
-            .registry()
-            .register(running.socket.source(), SOCKET, Interest::READABLE)
+        running
+            .socket
+            .watch(self.poll.registry(), SOCKET, Interest::READABLE)
             .map_err(TransferError::Socket)?;
         let outcome = self.drive(&mut running, size);
-        let deregistered = self.poll.registry().deregister(running.socket.source());
+        let unwatched = running.socket.unwatch(self.poll.registry());
         outcome?;
-        deregistered.map_err(TransferError::Socket)?;
+        unwatched.map_err(TransferError::Socket)?;
         (self.progress)(running.progress(size));
         running.conclude()
     }
@@ -277,8 +277,7 @@ impl Running {
         if blocked != self.blocked {
             let interest =
                 if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-            let source = self.socket.source();
-            registry.reregister(source, SOCKET, interest).map_err(TransferError::Socket)?;
+            self.socket.watch(registry, SOCKET, interest).map_err(TransferError::Socket)?;
             self.blocked = blocked;
         }
         Ok(pumped == Pumped::More)

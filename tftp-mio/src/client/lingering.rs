@@ -168,9 +168,7 @@ impl Loop {
             // No two that are here together share a number, even after it has come round.
             self.next_token = (self.next_token + 1) % WAKE.0;
             let registry = self.poll.registry();
-            if let Err(error) =
-                registry.register(lingerer.socket.source(), token, Interest::READABLE)
-            {
+            if let Err(error) = lingerer.socket.watch(registry, token, Interest::READABLE) {
                 tracing::debug!(%error, "the last ACK will not be repeated");
                 continue;
             }
@@ -202,7 +200,7 @@ impl Lingerer {
                 let _ = self.transfer.handle_datagrams(now, run.from, run.datagrams(), |_| ());
             }
             // An ACK that finds the socket full is repeated with the next DATA.
-            let _ = self.transfer.pump(now, &mut self.socket, None, outbox, |_| ());
+            let _ = self.transfer.pump(now, &self.socket, None, outbox, |_| ());
             self.expire();
             if batch.drained {
                 break;

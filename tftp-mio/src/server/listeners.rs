@@ -29,7 +29,7 @@ impl Listeners {
     /// Has the poll loop watch all of them.
     pub(crate) fn register(&mut self, registry: &Registry) -> io::Result<()> {
         for (index, listener) in self.0.iter_mut().enumerate() {
-            registry.register(listener.socket.source(), token(index), Interest::READABLE)?;
+            listener.socket.watch(registry, token(index), Interest::READABLE)?;
         }
         Ok(())
     }
@@ -45,10 +45,6 @@ impl Listeners {
 
     pub(crate) fn get(&self, index: usize) -> Option<&Socket> {
         self.0.get(index).map(|listener| &listener.socket)
-    }
-
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Socket> {
-        self.0.get_mut(index).map(|listener| &mut listener.socket)
     }
 
     /// What it is bound to.
@@ -83,20 +79,19 @@ impl Listeners {
             return Ok(());
         }
         let both = Interest::READABLE | Interest::WRITABLE;
-        registry.reregister(listener.socket.source(), token(index), both)
+        listener.socket.watch(registry, token(index), both)
     }
 
     /// The sessions that wait for room.
     pub(crate) fn take_blocked(&mut self, registry: &Registry, index: usize) -> Vec<(usize, u64)> {
         let Some(listener) = self.0.get_mut(index) else { return Vec::new() };
-        if !listener.blocked.is_empty() {
-            let source = listener.socket.source();
-            if let Err(error) = registry.reregister(source, token(index), Interest::READABLE) {
-                tracing::error!(
-                    error = %crate::of_the_system(&error),
-                    "a listening socket cannot be watched"
-                );
-            }
+        if !listener.blocked.is_empty()
+            && let Err(error) = listener.socket.watch(registry, token(index), Interest::READABLE)
+        {
+            tracing::error!(
+                error = %crate::of_the_system(&error),
+                "a listening socket cannot be watched"
+            );
         }
         mem::take(&mut listener.blocked)
     }

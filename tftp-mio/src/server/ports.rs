@@ -40,8 +40,6 @@ pub(crate) struct Ports {
 /// A socket that belongs to one transfer at a time.
 pub(crate) struct OwnSocket {
     pub(crate) socket: Socket,
-    /// The poll loop knows it.
-    pub(crate) watched: bool,
     port: ClaimedPort,
 }
 
@@ -198,7 +196,7 @@ impl Ports {
             match Socket::bind(address) {
                 Ok(socket) => {
                     port.set_in_use(true);
-                    return Ok(OwnSocket { socket, watched: false, port });
+                    return Ok(OwnSocket { socket, port });
                 }
                 // Another program has it.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}

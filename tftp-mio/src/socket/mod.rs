@@ -5,6 +5,7 @@
 //! [path](paths) to the peer allows.
 
 mod inbox;
+mod offloads;
 mod open;
 mod paths;
 mod udp;

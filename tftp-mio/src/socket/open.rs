@@ -6,10 +6,9 @@ use std::{
 };
 
 use mio::net::UdpSocket;
-use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, SockRef, Socket as Unbound, Type};
 
-use super::Socket;
+use super::{Socket, offloads::Offloads};
 
 /// Receive buffer of a listening socket: it holds the requests of a rack that is switched on.
 const LISTEN_BUFFER: usize = 4 * 1024 * 1024;
@@ -85,9 +84,9 @@ impl Socket {
 
     fn with_offloads(socket: std::net::UdpSocket) -> io::Result<Self> {
         let io = UdpSocket::from_std(socket);
-        let state = offloads(&io)?;
+        Offloads::set_up(&io)?;
         let ipv6 = io.local_addr()?.is_ipv6();
-        Ok(Self { io, state, ipv6 })
+        Ok(Self { io, ipv6, watched: false })
     }
 
     /// Asks for a receive buffer that holds a large window.
@@ -99,28 +98,6 @@ impl Socket {
     pub(crate) fn receive_buffer(&self) -> io::Result<usize> {
         SockRef::from(self.io()).recv_buffer_size()
     }
-}
-
-/// Sets up offloads and packet info, and lets the system fragment again: blocks may be larger than
-/// the path's MTU.
-pub(super) fn offloads(socket: &UdpSocket) -> io::Result<UdpSocketState> {
-    let state = UdpSocketState::new(UdpSockRef::from(socket))?;
-    #[cfg(target_os = "linux")]
-    {
-        use nix::sys::socket::{setsockopt, sockopt};
-        use rustix::net::sockopt::{
-            Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
-        };
-        // On a dual-stack socket the first is for its IPv4 peers.
-        set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
-        if socket.local_addr()?.is_ipv6() {
-            set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
-            setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
-        }
-        // Nobody looks at them, and every packet of the machine would be given one.
-        setsockopt(socket, sockopt::ReceiveTimestampns, &false)?;
-    }
-    Ok(state)
 }
 
 /// Asks for a buffer. The system grants what its limits allow; a smaller one still works.

@@ -6,18 +6,19 @@ use std::{
 };
 
 use arrayvec::ArrayVec;
-use mio::net::UdpSocket;
-use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
+use mio::{Interest, Registry, Token, net::UdpSocket};
+use quinn_udp::{Transmit, UdpSockRef};
 use tftp_core::Instant;
 
-use super::{BATCH, Batch, Inbox, Paths, open::offloads};
+use super::{BATCH, Batch, Inbox, Paths, offloads::Offloads};
 
 /// A socket to listen on, or for transfers. It does not block.
 pub(crate) struct Socket {
     pub(super) io: UdpSocket,
-    pub(super) state: UdpSocketState,
     /// IPv4 peers are reached by their mapped addresses.
     pub(super) ipv6: bool,
+    /// A poll loop knows it.
+    pub(super) watched: bool,
 }
 
 /// The most bytes that leave with one call: the longest datagram of IPv4.
@@ -36,9 +37,25 @@ impl Socket {
         self.io.local_addr()
     }
 
-    /// For the poll loop to watch.
-    pub(crate) fn source(&mut self) -> &mut UdpSocket {
-        &mut self.io
+    /// Has a poll loop wake for this from now on.
+    pub(crate) fn watch(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        if self.watched {
+            return registry.reregister(&mut self.io, token, interest);
+        }
+        registry.register(&mut self.io, token, interest)?;
+        self.watched = true;
+        Ok(())
+    }
+
+    /// The poll loop forgets it, so that another may watch it.
+    pub(crate) fn unwatch(&mut self, registry: &Registry) -> io::Result<()> {
+        self.watched = false;
+        registry.deregister(&mut self.io)
     }
 
     pub(crate) fn io(&self) -> &UdpSocket {
@@ -52,7 +69,8 @@ impl Socket {
         let mut slices = ArrayVec::<_, BATCH>::new();
         slices.extend(buffers.iter_mut().take(most).map(|buffer| IoSliceMut::new(buffer)));
         let most = slices.len();
-        let receive = || self.state.recv(UdpSockRef::from(&self.io), &mut slices, meta);
+        let offloads = Offloads::known()?;
+        let receive = || offloads.state.recv(UdpSockRef::from(&self.io), &mut slices, meta);
         let filled = match self.io.try_io(receive) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             filled => filled?,
@@ -84,7 +102,7 @@ impl Socket {
     /// Beside that number: `WouldBlock` where the socket is full, otherwise what the system said of
     /// the latest packet that it refused.
     pub(crate) fn send_packets(
-        &mut self,
+        &self,
         now: Instant,
         route: Route,
         packets: &[u8],
@@ -95,7 +113,7 @@ impl Socket {
         let mut sent = 0;
         let mut left = packets;
         while !left.is_empty() {
-            let together = self.packets_at_once(now, route, left, stride, paths);
+            let together = packets_at_once(now, route, left, stride, paths);
             let (batch, behind) = left.split_at(left.len().min(together * stride));
             let segment = (together > 1).then_some(stride);
             match self.send_segments(route, batch, segment) {
@@ -106,11 +124,6 @@ impl Socket {
                 Err(error) if together > 1 && refuses_segments(&error) => {
                     tracing::debug!(peer = %route.to, %error, "segmentation refused");
                     paths.refuse_segments(now, route.to);
-                    // The socket itself remembers it too, but for all peers.
-                    match offloads(&self.io) {
-                        Ok(state) => self.state = state,
-                        Err(error) => tracing::debug!(%error, "offloads cannot be renewed"),
-                    }
                     continue;
                 }
                 Err(error) => trouble = Err(error),
@@ -120,24 +133,6 @@ impl Socket {
             left = behind;
         }
         (sent, trouble)
-    }
-
-    /// How many of `packets` may leave with one call.
-    fn packets_at_once(
-        &self,
-        now: Instant,
-        route: Route,
-        packets: &[u8],
-        stride: usize,
-        paths: &mut Paths,
-    ) -> usize {
-        let most = self.state.max_gso_segments().min(LONGEST / stride);
-        // A single packet needs no knowledge of its path.
-        if most > 1 && packets.len() > stride && paths.takes_segments(now, route.to, stride) {
-            most
-        } else {
-            1
-        }
     }
 
     fn send_segments(
@@ -153,7 +148,26 @@ impl Socket {
             return self.io.send_to(contents, destination).map(drop);
         }
         let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
-        self.io.try_io(|| self.state.try_send(UdpSockRef::from(&self.io), &transmit))
+        let offloads = Offloads::known()?;
+        self.io.try_io(|| offloads.state.try_send(UdpSockRef::from(&self.io), &transmit))
+    }
+}
+
+/// How many of `packets` may leave with one call.
+fn packets_at_once(
+    now: Instant,
+    route: Route,
+    packets: &[u8],
+    stride: usize,
+    paths: &mut Paths,
+) -> usize {
+    let segments = Offloads::known().map_or(1, |offloads| offloads.most_segments);
+    let most = segments.min(LONGEST / stride);
+    // A single packet needs no knowledge of its path.
+    if most > 1 && packets.len() > stride && paths.takes_segments(now, route.to, stride) {
+        most
+    } else {
+        1
     }
 }
 

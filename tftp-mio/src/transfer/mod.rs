@@ -274,7 +274,7 @@ impl Transfer {
     pub(crate) fn pump(
         &mut self,
         now: Instant,
-        socket: &mut Socket,
+        socket: &Socket,
         from: Option<IpAddr>,
         outbox: &mut Outbox,
         mut unsent: impl FnMut(io::Error),
@@ -341,7 +341,7 @@ impl Transfer {
         &mut self,
         now: Instant,
         burst: Burst,
-        socket: &mut Socket,
+        socket: &Socket,
         route: Route,
         outbox: &mut Outbox,
     ) -> Result<(), Held> {

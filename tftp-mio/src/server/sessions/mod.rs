@@ -157,12 +157,9 @@ impl Sessions {
 }
 
 /// The socket behind a way, and the address of ours to send from where it has several.
-fn socket_of<'a>(
-    way: &'a mut Way,
-    listeners: &'a mut Listeners,
-) -> Option<(&'a mut Socket, Option<IpAddr>)> {
+fn socket_of<'a>(way: &'a Way, listeners: &'a Listeners) -> Option<(&'a Socket, Option<IpAddr>)> {
     match way {
-        Way::Own(own) => Some((&mut own.socket, None)),
-        Way::Listener { index, from } => Some((listeners.get_mut(*index)?, Some(*from))),
+        Way::Own(own) => Some((&own.socket, None)),
+        Way::Listener { index, from } => Some((listeners.get(*index)?, Some(*from))),
     }
 }

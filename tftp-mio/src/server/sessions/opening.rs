@@ -81,8 +81,8 @@ impl Sessions {
     }
 
     /// Answers a request with an ERROR by a way that was opened for it, and closes the way.
-    pub(crate) fn refuse(&mut self, mut way: Way, peer: SocketAddr, error: &[u8]) {
-        if let Some((socket, from)) = socket_of(&mut way, &mut self.listeners)
+    pub(crate) fn refuse(&mut self, way: Way, peer: SocketAddr, error: &[u8]) {
+        if let Some((socket, from)) = socket_of(&way, &self.listeners)
             && let Err(error) = socket.send(Route { to: peer, from }, error)
         {
             tracing::debug!(%peer, %error, "an ERROR could not be sent");
@@ -109,12 +109,7 @@ impl Sessions {
         let slot = self.slots.vacant_entry();
         let key = slot.key();
         if let Way::Own(own) = &mut way {
-            let (socket, token) = (own.socket.source(), Token(key));
-            let watched = if own.watched {
-                self.registry.reregister(socket, token, Interest::READABLE)
-            } else {
-                self.registry.register(socket, token, Interest::READABLE)
-            };
+            let watched = own.socket.watch(&self.registry, Token(key), Interest::READABLE);
             if let Err(error) = watched {
                 tracing::error!(
                     %peer,
@@ -123,7 +118,6 @@ impl Sessions {
                 );
                 return;
             }
-            own.watched = true;
         }
         self.giving_way.began(key, &mut permit);
         self.next_serial += 1;

@@ -174,7 +174,7 @@ impl Sessions {
         if session.transfer.is_proved() && session.permit.proved() {
             session.about.proved_at = now;
         }
-        if let Some(pumped) = pump(now, session, &mut self.listeners, &mut self.outbox) {
+        if let Some(pumped) = pump(now, session, &self.listeners, &mut self.outbox) {
             match pumped {
                 Pumped::Idle | Pumped::Blocked => {}
                 Pumped::More => enqueue(&mut self.queue, key, session),
@@ -207,7 +207,7 @@ impl Sessions {
                 } else {
                     Interest::READABLE
                 };
-                self.registry.reregister(own.socket.source(), Token(key), interest)
+                own.socket.watch(&self.registry, Token(key), interest)
             }
             Way::Listener { index, .. } if blocked => {
                 self.listeners.add_blocked(&self.registry, *index, (key, session.serial))
@@ -250,7 +250,7 @@ impl Sessions {
 pub(super) fn pump(
     now: Instant,
     session: &mut Session,
-    listeners: &mut Listeners,
+    listeners: &Listeners,
     outbox: &mut Outbox,
 ) -> Option<Pumped> {
     let Session { transfer, way, .. } = session;

@@ -42,7 +42,7 @@ impl Sessions {
         if !session.reported {
             self.reporter.transfer_ended(now, session);
             session.transfer.abort(ErrorCode::NOT_DEFINED, "server is busy, try again");
-            pump(now, session, &mut self.listeners, &mut self.outbox);
+            pump(now, session, &self.listeners, &mut self.outbox);
         }
         self.remove(key);
     }
