@@ -125,7 +125,8 @@ impl Reception {
         sessions: &mut Sessions,
         patience: Patience,
     ) {
-        let fingerprint = self.fingerprints.hash_one(arrival.datagram);
+        // It is compared with one other.
+        let fingerprint = (self.fingerprints.hash_one(arrival.datagram) >> 32) as u32;
         match sessions.known(now, arrival.from, fingerprint) {
             Known::Same(session) => return sessions.handle_repeated_request(now, session),
             Known::Begun => {

@@ -125,7 +125,7 @@ fn transfer_ended(session: &mut Session, took: Duration, outcome: Outcome, reaso
         peer = %transfer.peer(),
         op = verb(about.operation),
         name = Escaped(&about.name).to_string(),
-        file = about.file.as_deref().map(|file| Escaped(file).to_string()),
+        file = about.file().map(|file| Escaped(file).to_string()),
         mode = %about.mode,
         bytes = stats.bytes,
         seconds = rounded(took.as_secs_f64()),
@@ -162,10 +162,8 @@ fn rounded(number: f64) -> f64 {
 /// How a transfer ended, and a few words more for people.
 fn outcome(session: &Session) -> (Outcome, Option<String>) {
     let about = &session.about;
-    let said = about
-        .peer_error
-        .as_deref()
-        .map(|(code, message)| format!("error {}: {}", code.0, Escaped(message)));
+    let said =
+        about.peer_error().map(|(code, message)| format!("error {}: {}", code.0, Escaped(message)));
     match session.transfer.status() {
         Status::Done(_) | Status::Lingering(_) => (Outcome::Completed, None),
         Status::Unconfirmed(_) => (Outcome::Unconfirmed, Some("the last ACK never came".into())),

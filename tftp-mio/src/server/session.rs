@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
 
 use super::{limits::Permit, ports::OwnSocket};
@@ -35,19 +36,24 @@ pub(crate) enum Way {
 /// What a transfer is about, for the log.
 pub(crate) struct About {
     pub(crate) operation: Operation,
-    pub(crate) name: Box<[u8]>,
-    /// What that has led to, if it is another file. Few have one.
-    pub(crate) file: Option<Box<Box<[u8]>>>,
+    /// As many bytes as a pointer to them would take are kept here.
+    pub(crate) name: SmallVec<[u8; 16]>,
     pub(crate) mode: Mode,
     /// The client asked for the size: if it then refuses, that is all it wanted.
     pub(crate) asked_size: bool,
     pub(crate) began: Instant,
     /// When the peer first answered; before that, the same.
     pub(crate) proved_at: Instant,
-    /// What the peer's ERROR said. Few have one.
-    pub(crate) peer_error: Option<Box<(ErrorCode, Box<[u8]>)>>,
     /// The request, to know it when it comes again.
-    pub(crate) fingerprint: u64,
+    pub(crate) fingerprint: u32,
+    rare: Option<Box<Rare>>,
+}
+
+/// What is to be said of few transfers.
+#[derive(Default)]
+struct Rare {
+    file: Option<Box<[u8]>>,
+    peer_error: Option<(ErrorCode, Box<[u8]>)>,
 }
 
 impl About {
@@ -55,18 +61,46 @@ impl About {
         now: Instant,
         request: &Request<'_>,
         file: Option<Box<[u8]>>,
-        fingerprint: u64,
+        fingerprint: u32,
     ) -> Self {
+        let rare = file.map(|file| Box::new(Rare { file: Some(file), peer_error: None }));
         Self {
             operation: request.operation,
             name: request.filename.into(),
-            file: file.map(Box::new),
             mode: request.mode,
             asked_size: request.options.transfer_size().is_some(),
             began: now,
             proved_at: now,
-            peer_error: None,
             fingerprint,
+            rare,
         }
+    }
+
+    /// What the name has led to, if that is another file.
+    pub(crate) fn file(&self) -> Option<&[u8]> {
+        self.rare.as_ref()?.file.as_deref()
+    }
+
+    /// The peer has sent an ERROR.
+    pub(crate) fn handle_peer_error(&mut self, code: ErrorCode, message: &[u8]) {
+        self.rare.get_or_insert_default().peer_error = Some((code, message.into()));
+    }
+
+    /// What the peer's ERROR said.
+    pub(crate) fn peer_error(&self) -> Option<(ErrorCode, &[u8])> {
+        let (code, message) = self.rare.as_ref()?.peer_error.as_ref()?;
+        Some((*code, message))
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_small_as_anybody_may_open_one_and_say_no_more() {
+        // Where it is checked that one poll loop has a socket, the socket remembers which.
+        const CHECKED: usize = if cfg!(debug_assertions) { 16 } else { 0 };
+        assert!(size_of::<Session>() <= 344 + CHECKED, "{}", size_of::<Session>());
     }
 }

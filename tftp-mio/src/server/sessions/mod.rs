@@ -109,7 +109,7 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u64) -> Known {
+    pub(crate) fn known(&self, now: Instant, peer: SocketAddr, fingerprint: u32) -> Known {
         let Some(key) = self.by_peer.get(&self.slots, peer) else { return Known::No };
         let Some(session) = self.slots.get(key) else { return Known::No };
         let same = session.about.fingerprint == fingerprint;

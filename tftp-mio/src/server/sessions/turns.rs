@@ -315,7 +315,7 @@ fn deliver<'d>(
             }
         },
         Verdict::PeerError { code, message } => {
-            about.peer_error = Some(Box::new((code, message.into())));
+            about.handle_peer_error(code, message);
         }
     })
 }
