@@ -1,19 +1,17 @@
 //! A folder of files: every name is resolved beneath it by the kernel, and only regular files count.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use tftp_core::ErrorCode;
 
 use super::{
-    Denied, Fetch, Names, Place, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
+    Denied, Names, Place, Sink, Source, Storage, Sweep, Uploads, Wanted, WritePolicy,
     draft::is_temporary, lookup::Lookup, name, open_files::OpenFiles, real_path::real_path,
-    trouble, upload::Upload,
+    regular_file::RegularFile, trouble, upload::Upload,
 };
 
 /// A folder that is served.
@@ -130,7 +128,10 @@ impl Folder {
         let found = if lookup.is_anothers(path) { Err(NOT_FOUND) } else { self.open_regular(path) };
         let shown = file.escape_ascii();
         match &found {
-            Ok(file) => wanted.note(format_args!("file \"{shown}\": {} bytes", file.size)),
+            Ok(file) => {
+                let size = file.size().unwrap_or_default();
+                wanted.note(format_args!("file \"{shown}\": {size} bytes"));
+            }
             Err(refusal) => wanted.note(format_args!("file \"{shown}\": {refusal}")),
         }
         found
@@ -153,8 +154,8 @@ impl Folder {
         if !opened.is_file() {
             return Err(NO_FILE);
         }
-        let (file, size) = (self.open_files.share(file.into_std(), &opened), opened.len());
-        Ok(RegularFile { file, size, may_wait_before: NOWHERE })
+        let file = self.open_files.share(file.into_std(), &opened);
+        Ok(RegularFile::without_waiting(file, opened.len()))
     }
 }
 
@@ -292,157 +293,4 @@ fn out_of_descriptors(error: &io::Error) -> bool {
 #[cfg(not(unix))]
 fn out_of_descriptors(_: &io::Error) -> bool {
     false
-}
-
-/// A regular file, read at any offset.
-#[derive(Debug)]
-pub(crate) struct RegularFile {
-    file: Arc<File>,
-    size: u64,
-    /// Reading may wait for the device before this offset.
-    may_wait_before: u64,
-}
-
-const NOWHERE: u64 = 0;
-const EVERYWHERE: u64 = u64::MAX;
-
-impl RegularFile {
-    /// Takes a file that is open for reading, with the length that it has now. Reading it waits for
-    /// the device.
-    ///
-    /// # Errors
-    /// When the system does not tell its length.
-    pub(crate) fn new(file: File) -> io::Result<Self> {
-        let size = file.metadata()?.len();
-        Ok(Self { file: file.into(), size, may_wait_before: EVERYWHERE })
-    }
-}
-
-impl Source for RegularFile {
-    fn size(&self) -> Option<u64> {
-        Some(self.size)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_vectored_at(offset, &mut [io::IoSliceMut::new(buffer)])
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match read_some(&self.file, offset + filled as u64, &mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn read_vectored_at(
-        &mut self,
-        offset: u64,
-        mut buffers: &mut [io::IoSliceMut<'_>],
-    ) -> io::Result<usize> {
-        /// Buffers that one call takes (`IOV_MAX`).
-        const MOST: usize = 1024;
-        let mut filled = 0;
-        // Empty ones are passed over, so that nothing left means all filled.
-        io::IoSliceMut::advance_slices(&mut buffers, 0);
-        while !buffers.is_empty() {
-            let most = buffers.len().min(MOST);
-            match self.read_some(offset + filled as u64, &mut buffers[..most]) {
-                Ok(0) => break,
-                Ok(read) => {
-                    filled += read;
-                    io::IoSliceMut::advance_slices(&mut buffers, read);
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(filled)
-    }
-
-    /// Has the system read the file into its memory.
-    fn fetch(&mut self, offset: u64, len: usize) -> Option<Fetch> {
-        // There is nothing to wait for the second time, or else nobody knows how not to; what comes
-        // before was read already.
-        self.may_wait_before = offset + len as u64;
-        let file = Arc::clone(&self.file);
-        Some(Box::new(move || {
-            let mut file = Self { file, size: 0, may_wait_before: EVERYWHERE };
-            // Whoever reads again learns of trouble.
-            let _ = file.read_at(offset, &mut vec![0; len]);
-        }))
-    }
-
-    fn is_whole(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.len() >= self.size)
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl RegularFile {
-    fn read_some(
-        &mut self,
-        offset: u64,
-        buffers: &mut [io::IoSliceMut<'_>],
-    ) -> rustix::io::Result<usize> {
-        use rustix::io::{Errno, ReadWriteFlags, preadv, preadv2};
-        if offset >= self.may_wait_before {
-            match preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) {
-                // A file system that has no such reading, mostly because it never waits.
-                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
-                    self.may_wait_before = EVERYWHERE;
-                }
-                read => return read,
-            }
-        }
-        preadv(&self.file, buffers, offset)
-    }
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_some(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::io::Write as _;
-
-    use rustix::fs::{Advice, fadvise};
-
-    use super::*;
-
-    #[test]
-    fn what_is_not_in_memory_is_there_after_one_fetch_at_the_latest() {
-        // Not in a folder that is memory itself.
-        let mut written = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-        let content: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
-        written.write_all(&content).unwrap();
-        written.sync_all().unwrap();
-        let mut file =
-            RegularFile { may_wait_before: NOWHERE, ..RegularFile::new(written).unwrap() };
-        let mut buffer = vec![0; 50_000];
-        for (offset, expected) in (0..).step_by(50_000).zip(content.chunks(50_000)) {
-            fadvise(&*file.file, 0, None, Advice::DontNeed).unwrap();
-            let read = file.read_at(offset, &mut buffer).or_else(|error| {
-                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-                file.fetch(offset, buffer.len()).unwrap()();
-                file.read_at(offset, &mut buffer)
-            });
-            assert_eq!((read.unwrap(), &buffer[..]), (expected.len(), expected));
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod access;
 mod addresses;
 mod calls;
 mod clock;
+mod cold;
 mod config;
 mod confinement;
 mod explaining;

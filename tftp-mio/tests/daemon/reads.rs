@@ -7,12 +7,10 @@ use std::{
 };
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 
 use crate::{
     peer::{Peer, ack, content, data, error, oack, rrq},
-    preload::preload,
-    server::{Server, command},
+    server::Server,
 };
 
 /// A server with this file `file`.
@@ -193,37 +191,6 @@ fn acks_that_pile_up_in_lock_step_draw_one_block_each_number() {
     peer.send(error(0, "enough"));
     peer.expect_nothing();
     server.stop();
-}
-
-#[test]
-fn what_cannot_be_read_without_waiting_is_fetched_by_a_helper_thread() {
-    let file = content(100_000);
-    for window in [1, 16] {
-        let root = TempDir::new().expect("a folder to serve");
-        fs::write(root.path().join("file"), &file).expect("a file to serve");
-        let mut command = command(["--workers", "1"]);
-        let _code = preload(&mut command, "poorer.c", ("WITHOUT", "cache"));
-        command.arg(root.path());
-        let server = Server::run(root, command);
-        let helps = || {
-            let threads = fs::read_dir(format!("/proc/{}/task", server.id())).expect("a process");
-            let names =
-                threads.flatten().flat_map(|thread| fs::read_to_string(thread.path().join("comm")));
-            names.into_iter().any(|name| name.trim() == "tftpd-helper")
-        };
-        assert!(!helps(), "there is nothing to fetch yet");
-        let mut peer = Peer::of(&server);
-        let windowsize = window.to_string();
-        let options = [("windowsize", &windowsize[..]), ("timeout", "60")];
-        peer.ask(rrq("file", &options));
-        peer.expect_next(oack(&options));
-        peer.send(ack(0));
-        assert!(peer.read_blocks(1, 512, window) == file, "windowsize {window}");
-        assert!(helps(), "windowsize {window}");
-        let line = server.log_line("name=\"file\"");
-        assert!(line.contains("retransmissions=0") && line.contains("completed"), "{line}");
-        server.stop();
-    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 // tmpfile: files without a name, as on NFS.
 // empty_path: naming a descriptor, as before Linux 6.10 without privileges.
 // link: naming a descriptor in any way, as without procfs.
+// nowait: reading without waiting, as on NFS and overlayfs.
 // cache: content that is there without waiting, as of a file that nobody has read for long.
 // sync: bringing anything to the disk, which has failed.
 // sync_names: the same of folders only; Rust's library syncs files.
@@ -40,6 +41,7 @@ __attribute__((constructor)) static void impoverish(void) {
     if (!strcmp(without, "empty_path")) forbid(SYS_linkat, 4, 0x1000, ENOENT);
     if (!strcmp(without, "link")) forbid(SYS_linkat, 4, 0x1400, ENOENT);
     // RWF_NOWAIT.
+    if (!strcmp(without, "nowait")) forbid(SYS_preadv2, 5, 0x8, EOPNOTSUPP);
     if (!strcmp(without, "cache")) forbid(SYS_preadv2, 5, 0x8, EAGAIN);
     // Any descriptor but 0.
     if (!strncmp(without, "sync", 4)) forbid(SYS_fsync, 0, ~0u, EIO);
