@@ -46,7 +46,13 @@ enum Command {
         stored: Option<PathBuf>,
     },
     /// Open reads, take the first block of each and say no more until standard input ends
-    Stall(Load),
+    Stall {
+        #[command(flatten)]
+        load: Load,
+        /// Say nothing to the first answer already
+        #[arg(long)]
+        half_open: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -109,16 +115,19 @@ struct Load {
 pub(crate) fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Make { folder, files } => make(&folder, &files),
-        Command::Get(load) => report(load.outcome("get", Operation::Read, Ending::AllMoved)),
+        Command::Get(load) => report(load.outcome("get", Operation::Read, Ending::Moved)),
         Command::Put { load, stored } => {
-            report(load.outcome("put", Operation::Write, Ending::AllMoved).and_then(|outcome| {
+            report(load.outcome("put", Operation::Write, Ending::Moved).and_then(|outcome| {
                 match stored {
                     Some(folder) => load.verify_stored(&folder, outcome),
                     None => Ok(outcome),
                 }
             }))
         }
-        Command::Stall(load) => report(load.outcome("stall", Operation::Read, Ending::AllStalled)),
+        Command::Stall { load, half_open } => {
+            let ending = if half_open { Ending::HalfOpen } else { Ending::Stalled };
+            report(load.outcome("stall", Operation::Read, ending))
+        }
     };
     result.unwrap_or_else(|error| {
         eprintln!("tftp-load: {error}");

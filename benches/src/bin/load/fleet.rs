@@ -110,8 +110,8 @@ impl Fleet {
             self.enqueue(client);
         }
         let input = match self.plan.ending {
-            Ending::AllMoved => None,
-            Ending::AllStalled => Some(self.watch_input()?),
+            Ending::Moved => None,
+            Ending::Stalled | Ending::HalfOpen => Some(self.watch_input()?),
         };
         let mut arrivals = Vec::new();
         let mut events = Events::with_capacity(1024);
@@ -180,8 +180,8 @@ impl Fleet {
         let until = next.map(|deadline| deadline.saturating_duration_since(self.now()));
         let patience = self.plan.patience.saturating_sub(self.began.elapsed());
         match self.plan.ending {
-            Ending::AllMoved => Some(until.unwrap_or(patience).min(patience)),
-            Ending::AllStalled => until,
+            Ending::Moved => Some(until.unwrap_or(patience).min(patience)),
+            Ending::Stalled | Ending::HalfOpen => until,
         }
     }
 
@@ -225,12 +225,16 @@ impl Fleet {
         if self.outcome.first_failure.is_none() {
             self.outcome.first_failure = refusal(&received);
         }
+        if self.plan.ending == Ending::HalfOpen {
+            self.stall(index);
+            return;
+        }
         match received {
             Received::Data(chunk) => {
                 let start = end - chunk.bytes.len();
                 let (file, offset) = (client.file, chunk.offset);
                 self.unverified.push(Unverified { file, offset, buffer, start, end });
-                if self.plan.ending == Ending::AllStalled {
+                if self.plan.ending == Ending::Stalled {
                     self.stall(index);
                     return;
                 }

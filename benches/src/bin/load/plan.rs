@@ -26,7 +26,9 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// All transfers have been carried through.
-    AllMoved,
+    Moved,
     /// All have begun and stalled, and standard input has ended.
-    AllStalled,
+    Stalled,
+    /// All have been answered, none has acknowledged anything, and standard input has ended.
+    HalfOpen,
 }
