@@ -109,7 +109,7 @@ impl Fleet {
             self.clients.extend(first);
             self.enqueue(client);
         }
-        let input = match self.plan.ending {
+        let _input = match self.plan.ending {
             Ending::Moved => None,
             Ending::Stalled | Ending::HalfOpen => Some(self.watch_input()?),
         };
@@ -129,7 +129,7 @@ impl Fleet {
                 }
             }
             self.handle_timeouts();
-            if self.began.elapsed() > self.plan.patience && input.is_none() {
+            if self.patience() == Some(Duration::ZERO) {
                 self.fail_rest();
             }
         }
@@ -178,11 +178,13 @@ impl Fleet {
         }
         let next = self.deadlines.peek().map(|Reverse((deadline, _))| *deadline);
         let until = next.map(|deadline| deadline.saturating_duration_since(self.now()));
-        let patience = self.plan.patience.saturating_sub(self.began.elapsed());
-        match self.plan.ending {
-            Ending::Moved => Some(until.unwrap_or(patience).min(patience)),
-            Ending::Stalled | Ending::HalfOpen => until,
-        }
+        [until, self.patience()].into_iter().flatten().min()
+    }
+
+    /// What is left of the patience; none is needed once all have stalled.
+    fn patience(&self) -> Option<Duration> {
+        let waits = self.stalled < self.plan.clients;
+        waits.then(|| self.plan.patience.saturating_sub(self.began.elapsed()))
     }
 
     /// Takes a batch from a socket, answers it, and verifies it then. Returns whether there may be
