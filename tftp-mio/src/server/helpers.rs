@@ -14,8 +14,9 @@ use mio::Waker;
 
 use crate::storage::{Fetch, Sink};
 
-/// Threads of one worker at most.
-const MOST_THREADS: usize = 4;
+/// Threads of one worker at most. They mostly sleep, and where the system cannot tell what is in
+/// memory, what is there waits for a thread too.
+const MOST_THREADS: usize = 16;
 
 /// What is to be done for a session.
 struct Job {
