@@ -45,14 +45,15 @@ fn each_of_five_thousand(listen: &str, answers: u16) -> usize {
     after.saturating_sub(before) / TRANSFERS
 }
 
-/// But for its place in the order in which such transfers give way, of 32 bytes.
+/// But for its place in the order in which such transfers give way, of 32 bytes. Where it is checked
+/// that one poll loop has a socket, each is larger than in a release.
 #[test]
 fn a_half_open_transfer_costs_no_more_memory_than_a_running_one() {
     let half_open = each_of_five_thousand("127.70.3.1:0", 0);
     let running = each_of_five_thousand("127.70.3.2:0", 2);
     println!("bytes of each: {half_open} half-open, {running} running");
     assert!(half_open <= running + 64, "{half_open} against {running} bytes");
-    assert!(half_open < 1024, "{half_open} bytes");
+    assert!(half_open < 544, "{half_open} bytes");
 }
 
 /// Neither blksize nor windowsize costs memory of ours.
