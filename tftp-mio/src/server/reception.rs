@@ -33,10 +33,13 @@ pub(crate) struct Reception {
     fingerprints: RandomState,
 }
 
-/// Whether a request may wait until another worker has made room for it.
+/// What a request may still wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    Once,
+    /// For what its peer has sent before by another socket, and then for room.
+    Order,
+    /// Until another worker has made room for it.
+    Room,
     None,
 }
 
@@ -56,12 +59,27 @@ impl Reception {
         self.policy.policy()
     }
 
-    /// Takes a request that has waited for room once more.
+    /// Takes a request once more that has waited for room.
     pub(crate) fn handle_parked(&self, now: Instant, parked: &Parked, sessions: &mut Sessions) {
+        self.handle_again(now, parked, sessions, Patience::None);
+    }
+
+    /// Takes a request once more that has waited for what was sent before it.
+    pub(crate) fn handle_overtaking(&self, now: Instant, parked: &Parked, sessions: &mut Sessions) {
+        self.handle_again(now, parked, sessions, Patience::Room);
+    }
+
+    fn handle_again(
+        &self,
+        now: Instant,
+        parked: &Parked,
+        sessions: &mut Sessions,
+        patience: Patience,
+    ) {
         let &Parked { index, from, to, ref datagram, .. } = parked;
         if let Ok(Packet::Request(request)) = Packet::parse(datagram) {
             let arrival = Arrival { index, from, to, datagram };
-            self.handle_request(now, &arrival, &request, sessions, Patience::None);
+            self.handle_request(now, &arrival, &request, sessions, patience);
         }
     }
 
@@ -94,7 +112,7 @@ impl Reception {
         }
         match Packet::parse(arrival.datagram) {
             Ok(Packet::Request(request)) => {
-                self.handle_request(now, &arrival, &request, sessions, Patience::Once);
+                self.handle_request(now, &arrival, &request, sessions, Patience::Order);
             }
             // An answer to one of these could start two servers answering each other
             // (CVE-2024-2169).
@@ -127,7 +145,12 @@ impl Reception {
     ) {
         // It is compared with one other.
         let fingerprint = (self.fingerprints.hash_one(arrival.datagram) >> 32) as u32;
-        match sessions.known(now, arrival.from, fingerprint) {
+        let known = sessions.known(now, arrival.from, fingerprint);
+        // What has come for that transfer by its own socket may end it.
+        if known != Known::No && patience == Patience::Order && sessions.put_off(arrival) {
+            return;
+        }
+        match known {
             Known::Same(session) => return sessions.handle_repeated_request(now, session),
             Known::Begun => {
                 tracing::debug!(peer = %arrival.from, "request doubled");
@@ -139,7 +162,7 @@ impl Reception {
         }
         let way = match sessions.open_way(now, arrival) {
             Ok(way) => way,
-            Err((_, told)) if patience == Patience::Once && sessions.park(arrival, told) => return,
+            Err((_, told)) if patience != Patience::None && sessions.park(arrival, told) => return,
             Err((why, _)) => {
                 let text = format!("server is busy: {why}");
                 let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
@@ -160,7 +183,7 @@ impl Reception {
             let room = sessions.make_room(now);
             if room == Some(true) {
                 granted = decide(sessions);
-            } else if patience == Patience::Once && sessions.park(arrival, room.is_some()) {
+            } else if patience != Patience::None && sessions.park(arrival, room.is_some()) {
                 return sessions.close(way);
             } else {
                 break;
@@ -175,7 +198,7 @@ impl Reception {
                 }
             });
         if let Err((Refused::Busy | Refused::ClientBusy, _)) = admitted
-            && patience == Patience::Once
+            && patience != Patience::None
             && sessions.park(arrival, false)
         {
             return sessions.close(way);

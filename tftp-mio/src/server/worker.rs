@@ -103,6 +103,9 @@ impl Running {
                 }
             }
             sessions.work_off(now, &mut self.inbox);
+            for parked in sessions.take_overtaking() {
+                self.worker.reception.handle_overtaking(now, &parked, sessions);
+            }
             for index in 0..self.waiting.len() {
                 if self.waiting[index] {
                     self.waiting[index] = self.receive(now, index);

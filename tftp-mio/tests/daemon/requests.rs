@@ -1,6 +1,6 @@
 //! What is a request, what is not, and what a request that comes twice means.
 
-use std::{fs, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use crate::{
     peer::{Peer, ack, content, data, error, oack, rrq, wrq},
@@ -254,6 +254,27 @@ fn a_request_that_comes_again_during_its_transfer_is_no_second_transfer() {
         peer.expect_nothing();
         let log = server.stop();
         assert_eq!(log.matches("op=\"write\"").count(), 1, "{log}");
+    }
+}
+
+/// The request comes by another socket than the ACK, and overtakes it now and then.
+#[test]
+fn a_client_that_asks_for_the_same_right_behind_its_last_ack_is_served_each_time() {
+    for server in both() {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut peer = Peer::of(&server);
+                    for _ in 0..300 {
+                        peer.ask(rrq("file", &[]));
+                        peer.expect(data(1, "content"));
+                        peer.send(ack(1));
+                    }
+                });
+            }
+        });
+        let log = server.stop();
+        assert_eq!(log.matches("outcome=\"completed\"").count(), 8 * 300);
     }
 }
 

@@ -64,10 +64,13 @@ pub(crate) struct Sessions {
     helpers: Helpers,
     /// Requests that wait for another worker's session to give way.
     parked: VecDeque<Parked>,
+    /// Requests that may have overtaken what their peers had sent before.
+    overtaking: Vec<Parked>,
     outbox: Outbox,
 }
 
 /// What is known of a peer that sends a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     /// It has no transfer whose answer is still open.
     No,
@@ -105,6 +108,7 @@ impl Sessions {
             queue: VecDeque::new(),
             helpers,
             parked: VecDeque::new(),
+            overtaking: Vec::new(),
             outbox: Outbox::new(),
         }
     }
@@ -125,9 +129,9 @@ impl Sessions {
         &mut self.reporter
     }
 
-    /// Whether any session waits for another turn.
+    /// Whether any session waits for another turn, or a request for the others'.
     pub(crate) fn any_queued(&self) -> bool {
-        !self.queue.is_empty()
+        !(self.queue.is_empty() && self.overtaking.is_empty())
     }
 
     /// When to [handle time-outs](Self::handle_timeouts) at the latest.

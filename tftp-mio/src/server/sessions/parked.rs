@@ -1,5 +1,5 @@
-//! Requests that wait for another worker's session to give way, and the sessions here that give
-//! way to those of other workers.
+//! Requests that wait: for what was sent before them, or for another worker's session to give way;
+//! and the sessions here that give way to those of other workers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use tftp_core::Instant;
 use super::Sessions;
 use crate::{server::giving_way::News, socket::Arrival};
 
-/// A request that is handled once more when there is room.
+/// A request that is handled once more.
 pub(crate) struct Parked {
     pub(crate) index: usize,
     pub(crate) from: SocketAddr,
@@ -18,10 +18,31 @@ pub(crate) struct Parked {
     answers: usize,
 }
 
-/// Requests that may wait at a time.
+impl Parked {
+    fn new(&Arrival { index, from, to, datagram }: &Arrival<'_>, answers: usize) -> Self {
+        Self { index, from, to, datagram: datagram.into(), answers }
+    }
+}
+
+/// Requests that may wait for room at a time.
 const MOST_PARKED: usize = 64;
 
 impl Sessions {
+    /// Has a request handled once more when the sockets of transfers have been read: its peer may
+    /// have sent something before it that is still there. Returns whether it may wait; with a single
+    /// port nothing is overtaken.
+    pub(crate) fn put_off(&mut self, arrival: &Arrival<'_>) -> bool {
+        if self.ports.is_some() {
+            self.overtaking.push(Parked::new(arrival, 0));
+        }
+        self.ports.is_some()
+    }
+
+    /// The requests that were put off before the sockets of transfers were read.
+    pub(crate) fn take_overtaking(&mut self) -> Vec<Parked> {
+        std::mem::take(&mut self.overtaking)
+    }
+
     /// Has a request handled once more when other workers may have made room: one that was told to,
     /// or all of them with what has come for them by now. Returns whether it may wait.
     pub(crate) fn park(&mut self, arrival: &Arrival<'_>, told: bool) -> bool {
@@ -30,8 +51,7 @@ impl Sessions {
         }
         let answers = if told { 1 } else { self.giving_way.ask_others() };
         if answers > 0 {
-            let Arrival { index, from, to, datagram } = *arrival;
-            self.parked.push_back(Parked { index, from, to, datagram: datagram.into(), answers });
+            self.parked.push_back(Parked::new(arrival, answers));
         }
         answers > 0
     }
