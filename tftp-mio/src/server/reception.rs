@@ -146,13 +146,12 @@ impl Reception {
         // It is compared with one other.
         let fingerprint = (self.fingerprints.hash_one(arrival.datagram) >> 32) as u32;
         let known = sessions.known(now, arrival.from, fingerprint);
-        // What has come for that transfer by its own socket may end it.
-        if known != Known::No && patience == Patience::Order && sessions.put_off(arrival) {
+        if patience == Patience::Order && sessions.put_off(arrival, known) {
             return;
         }
         match known {
             Known::Same(session) => return sessions.handle_repeated_request(now, session),
-            Known::Begun => {
+            Known::Begun(_) => {
                 tracing::debug!(peer = %arrival.from, "request doubled");
                 return;
             }

@@ -109,8 +109,13 @@ impl Running {
             for index in 0..self.waiting.len() {
                 if self.waiting[index] {
                     self.waiting[index] = self.receive(now, index);
+                    // What has come meanwhile came before the answers.
+                    if self.worker.sessions.any_new() {
+                        self.waiting[index] = self.receive(now, index);
+                    }
                 }
             }
+            self.worker.sessions.answer_new(now);
             self.worker.sessions.handle_timeouts(now);
             if self.stop(now) {
                 return Ok(self.worker.sessions.listeners);

@@ -80,6 +80,11 @@ impl Socket {
         Ok(Batch { buffers: &buffers[..filled], meta: &meta[..filled], drained: filled < most })
     }
 
+    /// Whether a datagram waits.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.io.peek_from(&mut []).is_ok()
+    }
+
     /// Throws away what waits. Returns whether nothing is left.
     pub(crate) fn discard_waiting(&self) -> bool {
         /// More than a buffer of the usual size holds.

@@ -64,6 +64,8 @@ pub(crate) struct Sessions {
     helpers: Helpers,
     /// Requests that wait for another worker's session to give way.
     parked: VecDeque<Parked>,
+    /// Sessions whose first packet has not been sent.
+    unanswered: Vec<(usize, u64)>,
     /// Requests that may have overtaken what their peers had sent before.
     overtaking: Vec<Parked>,
     outbox: Outbox,
@@ -77,7 +79,7 @@ pub(crate) enum Known {
     /// It has sent the very same request, and not acknowledged the answer.
     Same(usize),
     /// It has sent the very same request a moment ago, and the transfer has begun.
-    Begun,
+    Begun(usize),
     /// It has sent another request, and not acknowledged the answer.
     Unanswered(usize),
 }
@@ -108,6 +110,7 @@ impl Sessions {
             queue: VecDeque::new(),
             helpers,
             parked: VecDeque::new(),
+            unanswered: Vec::new(),
             overtaking: Vec::new(),
             outbox: Outbox::new(),
         }
@@ -120,7 +123,7 @@ impl Sessions {
         match (session.transfer.is_proved(), same) {
             (false, true) => Known::Same(key),
             (false, false) => Known::Unanswered(key),
-            (true, true) if now < session.about.proved_at + DUPLICATE => Known::Begun,
+            (true, true) if now < session.about.proved_at + DUPLICATE => Known::Begun(key),
             (true, _) => Known::No,
         }
     }

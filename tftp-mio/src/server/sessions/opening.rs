@@ -90,7 +90,7 @@ impl Sessions {
         self.close(way);
     }
 
-    /// Opens a session and sends its first packet.
+    /// Opens a session. Its first packet leaves when the [new ones are answered](Self::answer_new).
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -133,7 +133,23 @@ impl Sessions {
             reported: false,
         });
         self.by_peer.insert(&self.slots, key);
-        self.carry_on(now, key);
+        self.unanswered.push((key, self.next_serial));
+    }
+
+    /// Sends the first packets of the sessions that were opened since the last call. Requests that
+    /// came before are handled first: one that was doubled on its way is known as such only as long
+    /// as its peer cannot have answered.
+    pub(crate) fn answer_new(&mut self, now: Instant) {
+        for (key, serial) in std::mem::take(&mut self.unanswered) {
+            if self.slots.get(key).is_some_and(|found| found.serial == serial) {
+                self.carry_on(now, key);
+            }
+        }
+    }
+
+    /// Whether a session has been opened since.
+    pub(crate) fn any_new(&self) -> bool {
+        !self.unanswered.is_empty()
     }
 }
 

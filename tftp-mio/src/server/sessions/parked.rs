@@ -5,8 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use tftp_core::Instant;
 
-use super::Sessions;
-use crate::{server::giving_way::News, socket::Arrival};
+use super::{Known, Sessions};
+use crate::{
+    server::{giving_way::News, session::Way},
+    socket::Arrival,
+};
 
 /// A request that is handled once more.
 pub(crate) struct Parked {
@@ -28,14 +31,19 @@ impl Parked {
 const MOST_PARKED: usize = 64;
 
 impl Sessions {
-    /// Has a request handled once more when the sockets of transfers have been read: its peer may
-    /// have sent something before it that is still there. Returns whether it may wait; with a single
-    /// port nothing is overtaken.
-    pub(crate) fn put_off(&mut self, arrival: &Arrival<'_>) -> bool {
-        if self.ports.is_some() {
+    /// Has a request handled once more when the socket of its peer's transfer has been read, if
+    /// something waits there: it may have been sent before, and end the transfer. Returns whether
+    /// that is so.
+    pub(crate) fn put_off(&mut self, arrival: &Arrival<'_>, known: Known) -> bool {
+        let (Known::Same(key) | Known::Begun(key) | Known::Unanswered(key)) = known else {
+            return false;
+        };
+        let way = self.slots.get(key).map(|session| &session.way);
+        let overtakes = matches!(way, Some(Way::Own(own)) if own.socket.has_waiting());
+        if overtakes {
             self.overtaking.push(Parked::new(arrival, 0));
         }
-        self.ports.is_some()
+        overtakes
     }
 
     /// The requests that were put off before the sockets of transfers were read.
