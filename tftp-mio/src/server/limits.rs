@@ -168,13 +168,21 @@ impl Admission {
         lingering.or_else(|| order.choose_unproved(None, clients))
     }
 
-    /// Chooses the oldest transfer whose peer has proved nothing, of one client or of all.
+    /// Chooses the oldest transfer whose peer has proved nothing, of one client or of all. None
+    /// where the others alone are as many as there may be, as after a limit was lowered: then
+    /// nobody's going makes room.
     pub(crate) fn choose_unproved(&self, client: Option<IpAddr>) -> Option<Candidate> {
-        let Occupied { order, clients, .. } = &mut *self.lock();
-        let client = match client {
-            Some(address) => Some(clients.find(address)?),
-            None => None,
+        let Occupied { bounds, all, clients, order } = &mut *self.lock();
+        let (client, tally, most) = match client {
+            Some(address) => {
+                let client = clients.find(address)?;
+                (Some(client), clients.get(client).tally, bounds.per_client)
+            }
+            None => (None, *all, bounds.transfers),
         };
+        if tally.active - tally.half_open >= most {
+            return None;
+        }
         order.choose_unproved(client, clients)
     }
 
@@ -353,6 +361,23 @@ mod tests {
         drop(second);
         assert_eq!(occupancy(&admission), (3, 1));
         admission.admit(A).unwrap();
+    }
+
+    #[test]
+    fn nobody_gives_way_where_the_proved_ones_alone_are_too_many() {
+        let admission = admission(4, 0, 4);
+        let mut permits: Vec<Permit> = (0..4).map(|_| admission.admit(A).unwrap()).collect();
+        for (key, permit) in permits.iter_mut().enumerate() {
+            permit.begin(Candidate::new(0, key));
+        }
+        permits[0].proved();
+        permits[1].proved();
+        for (transfers, chosen) in [(2, None), (3, Some(2))] {
+            let transfers = NonZeroUsize::new(transfers);
+            admission.set_capacity(&Capacity { transfers, ..Capacity::default() });
+            assert_eq!(admission.admit(B).unwrap_err(), Full::Transfers);
+            assert_eq!(admission.choose_unproved(None).map(Candidate::key), chosen);
+        }
     }
 
     #[test]
