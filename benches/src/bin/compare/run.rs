@@ -209,9 +209,7 @@ pub(crate) fn command(
 ) -> (std::net::SocketAddr, Command) {
     let address = contestant.server.address(port);
     let mut command = contestant.server.command(programs, address, root);
-    if contestant.server == Server::Ours {
-        command.args(contestant.arguments);
-    }
+    command.args(contestant.arguments);
     (address, command)
 }
 
