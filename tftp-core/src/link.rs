@@ -12,7 +12,7 @@ use crate::{
     rto::{Retransmission, Timing},
     session::{Ignored, Params, Stats, Transmit, Verdict},
     time::Instant,
-    wire::{Packet, SMALL_PACKET},
+    wire::{Packet, SMALL_PACKET, encode_option_ack},
 };
 
 /// The end of a session, told apart by what the peer is still to be told.
@@ -171,8 +171,19 @@ impl Link {
         self.overdue_at = self.overdue_at.rebased(from, to);
     }
 
-    /// Whether the opening packet is due; if so it leaves now.
-    pub(crate) fn poll_opening(&mut self, now: Instant) -> bool {
+    /// The request, if it is due; it leaves now.
+    pub(crate) fn poll_request(&mut self, now: Instant) -> Option<Transmit> {
+        self.poll_opening(now).then_some(Transmit::Request)
+    }
+
+    /// The OACK, if it is due; it leaves now.
+    pub(crate) fn poll_option_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        self.poll_opening(now)
+            .then(|| Transmit::Packet(encode_option_ack(&self.options, out).unwrap_or(0)))
+    }
+
+    /// Whether the opening packet is due; if so its answer is awaited from now on.
+    fn poll_opening(&mut self, now: Instant) -> bool {
         let due = core::mem::take(&mut self.due);
         if due {
             self.await_answer(now);

@@ -27,7 +27,7 @@ use crate::{
     session::{Ignored, Params, Stats, Status, Summary, Transmit, Verdict},
     time::Instant,
     values::MsftWindow,
-    wire::{OptionAck, Packet, SMALL_PACKET, encode_option_ack},
+    wire::{OptionAck, Packet, SMALL_PACKET},
 };
 
 /// Sends one file to one peer. See the [canonical loop](crate#the-canonical-loop).
@@ -247,11 +247,8 @@ impl Sender {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         assert!(out.len() >= SMALL_PACKET, "the buffer for small packets is too short");
         match self.phase {
-            Phase::Requesting => self.link.poll_opening(now).then_some(Transmit::Request),
-            Phase::Granting => self
-                .link
-                .poll_opening(now)
-                .then(|| Transmit::Packet(encode_option_ack(&self.link.options, out).unwrap_or(0))),
+            Phase::Requesting => self.link.poll_request(now),
+            Phase::Granting => self.link.poll_option_ack(now, out),
             Phase::Sending(_) => self.plan().map(Transmit::Burst),
             Phase::Over(end) => self.link.poll_farewell(end, out),
         }

@@ -227,11 +227,13 @@ impl Fleet {
         if self.outcome.first_failure.is_none() {
             self.outcome.first_failure = refusal(&received);
         }
-        if self.plan.ending == Ending::HalfOpen {
-            self.stall(index);
-            return;
-        }
         match received {
+            Received::Data(_) | Received::Other(Verdict::Accepted)
+                if self.plan.ending == Ending::HalfOpen =>
+            {
+                self.stall(index);
+                return;
+            }
             Received::Data(chunk) => {
                 let start = end - chunk.bytes.len();
                 let (file, offset) = (client.file, chunk.offset);

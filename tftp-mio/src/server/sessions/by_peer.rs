@@ -9,7 +9,7 @@ use std::{
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::server::session::Session;
+use crate::{server::session::Session, slots::number};
 
 /// Keys of sessions. Every one that it holds is in the slots that it is used with.
 #[derive(Default)]
@@ -26,7 +26,7 @@ impl ByPeer {
 
     /// From now on this session is the latest of its peer.
     pub(super) fn insert(&mut self, slots: &Slab<Session>, key: usize) {
-        let Ok(key) = u32::try_from(key) else { return };
+        let key = number(key);
         let Some(peer) = peer_of(slots, key) else { return };
         let hash = |peer| self.hasher.hash_one(peer);
         let is_of_peer = |key: &u32| peer_of(slots, *key) == Some(peer);

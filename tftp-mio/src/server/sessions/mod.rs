@@ -72,7 +72,7 @@ pub(crate) struct Sessions {
 }
 
 /// What is known of a peer that sends a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Known {
     /// It has no transfer whose answer is still open.
     No,
