@@ -291,6 +291,21 @@ impl Sender {
         self.len.get().map_or(bytes, |len| bytes.min(len))
     }
 
+    /// Whether the peer has acknowledged all blocks that were sent, and no ACK of them that may still
+    /// come would change what is sent next. A driver that takes datagrams one by one may stop here,
+    /// and poll; it takes what is left when it next looks.
+    pub fn is_answered(&self) -> bool {
+        match self.phase {
+            Phase::Requesting | Phase::Granting => false,
+            // In lock-step an ACK that comes again changes nothing.
+            Phase::Sending(flight) => {
+                let all = self.high > 0 && self.base == self.high;
+                all && (flight.window == 1 || flight.is_alone())
+            }
+            Phase::Over(_) => true,
+        }
+    }
+
     /// What has been agreed on so far; before the opening is over, what was asked for or granted.
     pub fn params(&self) -> Params {
         self.link.params()
@@ -396,7 +411,7 @@ impl Sender {
         self.link.retransmission.progress();
         let window = self.next_window(next_window, flight.window);
         let before = core::mem::replace(&mut self.base, block);
-        if Some(block) == self.last_block() {
+        if self.covers_file(block) {
             self.end(End::Done);
         } else if flight.may_repeat(block) {
             // Drawn by a block that came twice (EDK2, U-Boot): the blocks behind it are on their
@@ -462,34 +477,29 @@ impl Sender {
     /// The blocks that may be sent now.
     fn plan(&self) -> Option<Burst> {
         let Phase::Sending(Flight { window, .. }) = self.phase else { return None };
-        let params = self.link.params();
         let window_end = self.base.saturating_add(window.into());
-        let end = self.last_block().map_or(window_end, |last| last.min(window_end));
-        let count = end.saturating_add(1).checked_sub(self.next).filter(|&count| count > 0)?;
-        let block_size = params.block_size.get();
-        let last_len = match self.len.get() {
-            Some(len) if Some(end) == self.last_block() => {
-                u16::try_from(len % u64::from(block_size)).unwrap_or(0)
+        let Params { block_size, rollover, .. } = self.link.params();
+        let block_size = block_size.get();
+        // The file's last block is the one that is not full, and empty if need be.
+        let (end, last_len) = match self.len.get() {
+            Some(len) if self.covers_file(window_end) => {
+                let last = (len / u64::from(block_size)).saturating_add(1);
+                (last, u16::try_from(len % u64::from(block_size)).unwrap_or(0))
             }
-            _ => block_size,
+            _ => (window_end, block_size),
         };
-        Some(Burst {
-            first: self.next,
-            count: u16::try_from(count).unwrap_or(u16::MAX),
-            block_size,
-            rollover: params.rollover,
-            last_len,
-            file_len: None,
-        })
+        let count = end.saturating_add(1).checked_sub(self.next).filter(|&count| count > 0)?;
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        Some(Burst { first: self.next, count, block_size, rollover, last_len, file_len: None })
     }
 
-    /// The file's last block: the one that is not full, and empty if need be.
-    fn last_block(&self) -> Option<u64> {
-        self.len.get().map(|len| (len / self.block_size()).saturating_add(1))
+    /// Whether the file ends with this block, or before.
+    fn covers_file(&self, block: u64) -> bool {
+        self.len.get().is_some_and(|len| block.saturating_mul(self.block_size()) > len)
     }
 
     fn all_sent(&self) -> bool {
-        self.last_block().is_some_and(|last| self.high >= last)
+        self.covers_file(self.high)
     }
 
     fn block_size(&self) -> u64 {
