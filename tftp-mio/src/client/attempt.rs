@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     observe::{Observer, Watch},
-    socket::{BATCH, Inbox, Run, Socket},
+    socket::{Inbox, Run, Socket},
     transfer::{Content, Outbox, Pumped, Transfer},
 };
 
@@ -92,10 +92,8 @@ impl Attempt<'_> {
             self.lingering.finish();
             self.bind()
         });
-        let socket = socket.map_err(TransferError::Socket)?;
-        if matches!(content, Content::Sink(_)) {
-            socket.enlarge_receive_buffer();
-        }
+        let mut socket = socket.map_err(TransferError::Socket)?;
+        socket.prepare_to_receive().map_err(TransferError::Socket)?;
         unreachable::listen(socket.io());
         let size = match &content {
             Content::Source(source) => source.size(),
@@ -210,7 +208,7 @@ impl Running {
     /// Takes everything that waits in the socket.
     fn receive(&mut self, inbox: &mut Inbox, registry: &Registry) -> Result<(), TransferError> {
         loop {
-            let batch = match self.socket.receive(inbox, BATCH) {
+            let batch = match self.socket.receive(inbox) {
                 Ok(batch) => batch,
                 Err(error) => {
                     // A packet did not arrive.

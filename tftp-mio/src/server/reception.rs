@@ -159,7 +159,7 @@ impl Reception {
             Known::Unanswered(session) => sessions.drop_replaced(now, session),
             Known::No => {}
         }
-        let way = match sessions.open_way(now, arrival) {
+        let mut way = match sessions.open_way(now, arrival) {
             Ok(way) => way,
             Err((_, told)) if patience != Patience::None && sessions.park(arrival, told) => return,
             Err((why, _)) => {
@@ -173,8 +173,8 @@ impl Reception {
         };
         let file = Cell::default();
         let wanted = Wanted { file: Some(&file), ..Wanted::new(arrival.from.ip(), request) };
-        let decide = |sessions: &mut Sessions| {
-            let mut carrier = sessions.carrier(now, &way, arrival.from);
+        let mut decide = |sessions: &mut Sessions| {
+            let mut carrier = sessions.carrier(now, &mut way, arrival.from);
             self.policy.policy().judge.decide(request, &wanted, &mut carrier)
         };
         let mut granted = decide(sessions);

@@ -17,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) about: About,
     /// What it takes of the server's capacity.
     pub(crate) permit: Permit,
+    /// Whether something is left in its own socket, of which the loop is not told again.
+    pub(crate) waiting: Waiting,
     /// The socket was full; it is watched for room.
     pub(crate) blocked: bool,
     /// It waits for another turn.
@@ -31,6 +33,18 @@ pub(crate) enum Way {
     Own(OwnSocket),
     /// The listening socket with this index, from the address of ours that was asked.
     Listener { index: usize, from: IpAddr },
+}
+
+/// Whether something waits in a session's own socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// The loop is told of what comes.
+    No,
+    /// What was expected has come, and it was not looked whether more has: an ERROR, say. The timer
+    /// looks, if nothing else comes before.
+    Unlikely,
+    /// There was more than a turn takes: it has another.
+    Likely,
 }
 
 /// What a transfer is about, for the log.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    socket::{Arrival, BATCH, Inbox},
+    socket::{Arrival, Inbox},
 };
 
 /// The token of the waker; those of the listening sockets are below it, those of the sessions begin
@@ -50,6 +50,9 @@ struct Running {
 
 /// How long a peer may take to answer its first packet while the server stops.
 const PROOF: Duration = Duration::from_secs(1);
+
+/// How often the latest transfer is looked at before all others are.
+const LOOKS: usize = 8;
 
 const FAREWELL: &str = "server is shutting down";
 
@@ -125,24 +128,42 @@ impl Running {
 
     /// Waits for events, or takes those that are there.
     fn wait(&mut self, events: &mut Events, sleeps: bool) -> io::Result<()> {
-        let Worker { poll, sessions, busy_poll, .. } = &mut self.worker;
-        if sleeps && !busy_poll.is_zero() && sessions.any_running() {
-            let until = self.clock.now() + *busy_poll;
-            while self.clock.now() < until {
-                poll.poll(events, Some(Duration::ZERO))?;
-                if !events.is_empty() {
-                    return Ok(());
-                }
-                // The peer may be a program that this core could run meanwhile.
-                thread::yield_now();
-            }
+        if sleeps && self.look_around(events)? {
+            return Ok(());
         }
         loop {
-            match poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {
+            match self.worker.poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {
                 // By a stop of the process, say. What has come meanwhile counts before a time-out.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
+        }
+    }
+
+    /// Polls for a while, if that was asked for and transfers are active. Returns whether anything
+    /// came, of which events may tell or not.
+    fn look_around(&mut self, events: &mut Events) -> io::Result<bool> {
+        let Worker { poll, sessions, busy_poll, .. } = &mut self.worker;
+        if busy_poll.is_zero() || !sessions.any_running() {
+            return Ok(false);
+        }
+        let until = self.clock.now() + *busy_poll;
+        loop {
+            poll.poll(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(true);
+            }
+            for _ in 0..LOOKS {
+                let now = self.clock.now();
+                if now >= until {
+                    return Ok(false);
+                }
+                if sessions.handle_latest(now, &mut self.inbox) {
+                    return Ok(true);
+                }
+            }
+            // The peer may be a program that this core could run meanwhile.
+            thread::yield_now();
         }
     }
 
@@ -164,7 +185,7 @@ impl Running {
         let Worker { reception, sessions, single_port, .. } = &mut self.worker;
         reception.refresh();
         let Some(listener) = sessions.listeners.get(index) else { return false };
-        let batch = match listener.receive(&mut self.inbox, BATCH) {
+        let batch = match listener.receive(&mut self.inbox) {
             Ok(batch) => batch,
             Err(error) => {
                 // What ICMP said of an answer of ours. The socket itself is as good as before.

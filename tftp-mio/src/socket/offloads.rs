@@ -17,23 +17,15 @@ pub(super) struct Offloads {
 static KNOWN: OnceLock<Offloads> = OnceLock::new();
 
 impl Offloads {
-    /// Has the system do it for a socket, and fragment again: blocks may be larger than the path's
-    /// MTU.
-    pub(super) fn set_up(socket: &UdpSocket) -> io::Result<()> {
+    /// Has the system do it for a socket that receives. For sending alone one socket of the process
+    /// will do, whichever.
+    pub(super) fn set_up(socket: &UdpSocket, ipv6: bool) -> io::Result<()> {
         let state = UdpSocketState::new(UdpSockRef::from(socket))?;
+        // It has just been forbidden.
+        let_fragment(socket, ipv6)?;
         #[cfg(target_os = "linux")]
         {
             use nix::sys::socket::{setsockopt, sockopt};
-            use rustix::net::sockopt::{
-                Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover,
-                set_ipv6_mtu_discover,
-            };
-            // On a dual-stack socket the first is for its IPv4 peers.
-            set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
-            if socket.local_addr()?.is_ipv6() {
-                set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
-                setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
-            }
             // Nobody looks at them, and every packet of the machine would be given one.
             setsockopt(socket, sockopt::ReceiveTimestampns, &false)?;
         }
@@ -45,4 +37,24 @@ impl Offloads {
     pub(super) fn known() -> io::Result<&'static Self> {
         KNOWN.get().ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
+}
+
+/// Has the system fragment what is longer than the path's MTU: blocks may be.
+pub(super) fn let_fragment(socket: &UdpSocket, ipv6: bool) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{setsockopt, sockopt};
+        use rustix::net::sockopt::{
+            Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+        };
+        // On a dual-stack socket the first is for its IPv4 peers.
+        set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+        if ipv6 {
+            set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
+            setsockopt(socket, sockopt::Ipv6DontFrag, &false)?;
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket, ipv6);
+    Ok(())
 }

@@ -8,7 +8,10 @@ use std::{
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, SockRef, Socket as Unbound, Type};
 
-use super::{Socket, offloads::Offloads};
+use super::{
+    Socket,
+    offloads::{self, Offloads},
+};
 
 /// Receive buffer of a listening socket: it holds the requests of a rack that is switched on.
 const LISTEN_BUFFER: usize = 4 * 1024 * 1024;
@@ -28,14 +31,14 @@ impl Socket {
             socket => (address, socket?),
         };
         Self::bind_listener(&socket, address)?;
-        Self::with_offloads(socket.into())
+        Self::listening(socket.into())
     }
 
     /// Listens on a socket that is bound.
     pub(crate) fn adopt(socket: std::net::UdpSocket) -> io::Result<Self> {
         enlarge(&SockRef::from(&socket), LISTEN_BUFFER);
         socket.set_nonblocking(true)?;
-        Self::with_offloads(socket)
+        Self::listening(socket)
     }
 
     /// Shares the address of this listening socket with more of them, each for another worker: the
@@ -52,7 +55,7 @@ impl Socket {
             let socket = unbound(address)?;
             share_port(&socket)?;
             Self::bind_listener(&socket, address)?;
-            Self::with_offloads(socket.into())
+            Self::listening(socket.into())
         };
         (0..others).map(another).collect()
     }
@@ -79,19 +82,38 @@ impl Socket {
             socket.set_only_v6(true)?;
         }
         socket.bind(&local.into())?;
-        Self::with_offloads(socket.into())
+        Self::new(socket.into())
     }
 
-    fn with_offloads(socket: std::net::UdpSocket) -> io::Result<Self> {
+    fn listening(socket: std::net::UdpSocket) -> io::Result<Self> {
+        let mut listening = Self::new(socket)?;
+        listening.take_together()?;
+        Ok(listening)
+    }
+
+    fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
         let io = UdpSocket::from_std(socket);
-        Offloads::set_up(&io)?;
         let ipv6 = io.local_addr()?.is_ipv6();
-        Ok(Self { io, ipv6, watched: false })
+        offloads::let_fragment(&io, ipv6)?;
+        Ok(Self { io, ipv6, watched: false, batched: false })
     }
 
-    /// Asks for a receive buffer that holds a large window.
-    pub(crate) fn enlarge_receive_buffer(&self) {
+    /// Has the system put datagrams together that come from one sender.
+    fn take_together(&mut self) -> io::Result<()> {
+        self.batched = true;
+        Offloads::set_up(&self.io, self.ipv6)
+    }
+
+    /// Prepares it to [receive](Self::receive) a file: its buffer holds a large window, if the
+    /// system lets it, and blocks come together.
+    pub(crate) fn prepare_to_receive(&mut self) -> io::Result<()> {
         enlarge(&SockRef::from(self.io()), RECEIVE_BUFFER);
+        if self.batched { Ok(()) } else { self.take_together() }
+    }
+
+    /// Whether datagrams may come together, as they do for who receives a file.
+    pub(crate) fn is_batched(&self) -> bool {
+        self.batched
     }
 
     /// The receive buffer in bytes, in the system's way of counting.

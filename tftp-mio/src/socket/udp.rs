@@ -1,4 +1,7 @@
 //! A UDP socket with its offloads: many datagrams in by one call, many out by one call.
+//!
+//! What is called with every block of a lock-step transfer is called without the C library, whose calls
+//! can be cancelled; that costs a fortieth of such a block.
 
 use std::{
     io::{self, IoSliceMut},
@@ -8,6 +11,7 @@ use std::{
 use arrayvec::ArrayVec;
 use mio::{Interest, Registry, Token, net::UdpSocket};
 use quinn_udp::{Transmit, UdpSockRef};
+use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use tftp_core::Instant;
 
 use super::{BATCH, Batch, Inbox, Paths, offloads::Offloads};
@@ -19,6 +23,8 @@ pub(crate) struct Socket {
     pub(super) ipv6: bool,
     /// A poll loop knows it.
     pub(super) watched: bool,
+    /// Datagrams of one sender may come together.
+    pub(super) batched: bool,
 }
 
 /// The most bytes that leave with one call: the longest datagram of IPv4.
@@ -62,12 +68,11 @@ impl Socket {
         &self.io
     }
 
-    /// Takes datagrams that wait into the first `most` buffers of the inbox, two at least: one left
-    /// empty shows that no more waited.
-    pub(crate) fn receive<'b>(&self, inbox: &'b mut Inbox, most: usize) -> io::Result<Batch<'b>> {
+    /// Takes the datagrams that wait, as far as the inbox has room.
+    pub(crate) fn receive<'b>(&self, inbox: &'b mut Inbox) -> io::Result<Batch<'b>> {
         let Inbox { buffers, meta } = inbox;
         let mut slices = ArrayVec::<_, BATCH>::new();
-        slices.extend(buffers.iter_mut().take(most).map(|buffer| IoSliceMut::new(buffer)));
+        slices.extend(buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)));
         let most = slices.len();
         let offloads = Offloads::known()?;
         let receive = || offloads.state.recv(UdpSockRef::from(&self.io), &mut slices, meta);
@@ -78,6 +83,22 @@ impl Socket {
         // Whose fields the batch needs.
         drop(slices);
         Ok(Batch { buffers: &buffers[..filled], meta: &meta[..filled], drained: filled < most })
+    }
+
+    /// Takes one datagram, if any waits: with less work where there is seldom more. Not for sockets
+    /// on which several [come together](Self::take_together).
+    pub(crate) fn receive_one<'b>(
+        &self,
+        inbox: &'b mut Inbox,
+    ) -> io::Result<Option<(SocketAddr, &'b [u8])>> {
+        let [buffer, ..] = &mut inbox.buffers;
+        let received = || Ok(recvfrom(&self.io, &mut buffer[..], RecvFlags::empty())?);
+        match self.io.try_io(received) {
+            Ok((len, _, Some(from))) => Ok(Some((from.try_into()?, &buffer[..len]))),
+            Ok((_, _, None)) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a datagram waits.
@@ -150,7 +171,8 @@ impl Socket {
         let src_ip = from.filter(|ip| !ip.is_unspecified());
         // What needs no more of the system than this costs it less.
         if segment_size.is_none() && src_ip.is_none() {
-            return self.io.send_to(contents, destination).map(drop);
+            let send = || Ok(sendto(&self.io, contents, SendFlags::empty(), &destination)?);
+            return self.io.try_io(send).map(drop);
         }
         let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
         let offloads = Offloads::known()?;

@@ -9,15 +9,14 @@ use super::{Fetch, Source};
 pub(crate) struct RegularFile {
     file: Arc<File>,
     size: u64,
-    /// Reads that begin before this offset may wait for the device.
-    may_wait_before: u64,
+    /// Reads that end here or before may wait for the device.
+    may_wait_until: u64,
 }
 
 const NOWHERE: u64 = 0;
 const EVERYWHERE: u64 = u64::MAX;
 
-/// How much is fetched at a time, in reads. The last of them is there for a read that begins before
-/// it and ends in it.
+/// How much is fetched at a time, in reads.
 const READS_A_FETCH: u64 = 4;
 
 impl RegularFile {
@@ -28,12 +27,12 @@ impl RegularFile {
     /// When the system does not tell its length.
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { file: file.into(), size, may_wait_before: EVERYWHERE })
+        Ok(Self { file: file.into(), size, may_wait_until: EVERYWHERE })
     }
 
     /// Takes a file of that length. Reading it waits only for what was fetched.
     pub(super) fn without_waiting(file: Arc<File>, size: u64) -> Self {
-        Self { file, size, may_wait_before: NOWHERE }
+        Self { file, size, may_wait_until: NOWHERE }
     }
 }
 
@@ -49,7 +48,7 @@ impl Source for RegularFile {
 
     #[cfg(not(target_os = "linux"))]
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        if offset >= self.may_wait_before {
+        if offset.saturating_add(buffer.len() as u64) > self.may_wait_until {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut filled = 0;
@@ -95,10 +94,10 @@ impl Source for RegularFile {
         let after = move |reads: u64| offset.saturating_add(reads.saturating_mul(len as u64));
         // There is nothing to wait for the second time, or else nobody knows how not to; what comes
         // before was read already.
-        self.may_wait_before = after(READS_A_FETCH - 1);
+        self.may_wait_until = after(READS_A_FETCH);
         let file = Arc::clone(&self.file);
         Some(Box::new(move || {
-            let mut file = Self { file, size: 0, may_wait_before: EVERYWHERE };
+            let mut file = Self { file, size: 0, may_wait_until: EVERYWHERE };
             let mut buffer = vec![0; len];
             // Whoever reads again learns of trouble.
             let mut is_there = |offset| file.read_at(offset, &mut buffer).is_ok_and(|n| n == len);
@@ -119,7 +118,8 @@ impl RegularFile {
         buffers: &mut [io::IoSliceMut<'_>],
     ) -> rustix::io::Result<usize> {
         use rustix::io::{Errno, ReadWriteFlags, preadv, preadv2};
-        if offset >= self.may_wait_before {
+        let len: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+        if offset.saturating_add(len as u64) > self.may_wait_until {
             match preadv2(&self.file, buffers, offset, ReadWriteFlags::NOWAIT) {
                 // There is no such reading: with files that are memory anyway, or else on network
                 // file systems, overlayfs and others that may well wait.
@@ -127,7 +127,7 @@ impl RegularFile {
                     if !is_memory(&self.file) {
                         return Err(Errno::AGAIN);
                     }
-                    self.may_wait_before = EVERYWHERE;
+                    self.may_wait_until = EVERYWHERE;
                 }
                 read => return read,
             }
@@ -202,15 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn where_the_system_cannot_read_without_waiting_three_reads_go_by_each_fetch() {
+    fn where_the_system_cannot_read_without_waiting_four_reads_go_by_each_fetch() {
         // No file of procfs can be read so.
         let mut file = served(File::open("/proc/self/maps").unwrap());
         let mut buffer = [0; 100];
-        for round in [0, 300, 600] {
+        for round in [0, 400, 800] {
             let refused = file.read_at(round, &mut buffer).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::WouldBlock, "{round}");
             file.fetch(round, buffer.len()).unwrap()();
-            for offset in [0, 100, 299] {
+            for offset in [0, 100, 300] {
                 assert_eq!(file.read_at(round + offset, &mut buffer).unwrap(), 100, "{offset}");
             }
         }

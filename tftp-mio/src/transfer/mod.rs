@@ -41,14 +41,18 @@ pub(crate) struct Outbox {
     paths: Paths,
 }
 
-/// Bytes read, framed and sent at once: at least one packet of the largest size.
-const FRAMED: usize = 64 * 1024;
+/// Bytes read and framed at once: a window of 64 blocks of 8 KiB, or some of the largest. The sends
+/// that it takes follow each other then, and the peer is not put to sleep and woken between them.
+const FRAMED: usize = 576 * 1024;
 
-/// Packets framed and sent at once: as many as the system cuts a send into.
+/// Packets framed at once: as many as the system cuts a send into.
 const MOST_PACKETS: usize = 64;
 
-/// Batches that one transfer may send before the others have their turn.
-const TURN: usize = 16;
+/// Bytes to be fetched for who finds none: a packet of the largest size.
+const FETCHED: usize = 64 * 1024;
+
+/// Bytes that one transfer may send before the others have their turn.
+const TURN: usize = 1024 * 1024;
 
 impl Outbox {
     pub(crate) fn new() -> Self {
@@ -248,6 +252,12 @@ impl Transfer {
         matches!(self.half, Half::Sending { .. })
     }
 
+    /// Whether a file goes out, and nothing that may wait in the socket counts before more of it is
+    /// sent.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(&self.half, Half::Sending { machine, .. } if machine.is_answered())
+    }
+
     /// Whether all is stored, and only the last ACK may have to be repeated.
     pub(crate) fn is_lingering(&self) -> bool {
         matches!(&self.half, Half::Receiving { machine, .. }
@@ -282,10 +292,12 @@ impl Transfer {
         if self.is_finishing() || self.is_fetching() {
             return Pumped::Idle;
         }
-        for _ in 0..TURN {
+        let mut sent = 0;
+        while sent < TURN {
             let transmit = machine!(&mut self.half => poll_transmit(now, &mut outbox.small));
             let route = Route { to: self.peer(), from };
-            let sent = match transmit {
+            sent += SMALL_PACKET;
+            let outcome = match transmit {
                 None => return Pumped::Idle,
                 Some(Transmit::Request) => {
                     self.send(socket, route, self.request()).map_err(Held::Unsent)
@@ -293,9 +305,16 @@ impl Transfer {
                 Some(Transmit::Packet(len)) => {
                     self.send(socket, route, &outbox.small[..len]).map_err(Held::Unsent)
                 }
-                Some(Transmit::Burst(burst)) => self.send_burst(now, burst, socket, route, outbox),
+                Some(Transmit::Burst(burst)) => {
+                    sent += burst.framed_len().min(FRAMED);
+                    self.send_burst(now, burst, socket, route, outbox)
+                }
             };
-            match sent {
+            match outcome {
+                // An answer is awaited, so that nothing else waits to be sent.
+                Ok(()) if self.poll_timeout().is_some_and(|at| at < Instant::NEVER) => {
+                    return Pumped::Idle;
+                }
                 Ok(()) => {}
                 Err(Held::Starved(offset)) => return Pumped::Starved { offset },
                 // A small packet that found the socket full is lost; its timer brings it back.
@@ -395,7 +414,7 @@ impl Transfer {
     /// [`fetched`](Self::fetched), also where that is not possible; until then nothing is read.
     pub(crate) fn fetch(&mut self, offset: u64) -> Option<Fetch> {
         let Half::Sending { source, fetching, .. } = &mut self.half else { return None };
-        let fetch = source.fetch(offset, FRAMED);
+        let fetch = source.fetch(offset, FETCHED);
         *fetching = fetch.is_some();
         fetch
     }

@@ -59,6 +59,8 @@ pub(crate) struct Sessions {
     reporter: Reporter,
     strangers: Strangers,
     timers: Timers,
+    /// The session whose socket was read last, or its slot.
+    latest: usize,
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,
     helpers: Helpers,
@@ -107,6 +109,7 @@ impl Sessions {
             lingering: 0,
             strangers,
             timers: Timers::default(),
+            latest: 0,
             queue: VecDeque::new(),
             helpers,
             parked: VecDeque::new(),

@@ -16,7 +16,7 @@ use crate::{
         limits::{Full, Permit},
         listeners::Listeners,
         ports::NoPort,
-        session::{About, Session, Way},
+        session::{About, Session, Waiting, Way},
     },
     socket::{Arrival, Route},
     transfer::{Outbox, Transfer},
@@ -74,7 +74,7 @@ impl Sessions {
     pub(crate) fn carrier<'a>(
         &'a mut self,
         now: Instant,
-        way: &'a Way,
+        way: &'a mut Way,
         peer: SocketAddr,
     ) -> impl Carrier + use<'a> {
         WayTo { now, way, peer, listeners: &self.listeners, outbox: &mut self.outbox }
@@ -128,6 +128,7 @@ impl Sessions {
             serial: self.next_serial,
             about,
             permit,
+            waiting: Waiting::No,
             blocked: false,
             queued: false,
             reported: false,
@@ -156,7 +157,7 @@ impl Sessions {
 /// A way, and whom it leads to.
 struct WayTo<'a> {
     now: Instant,
-    way: &'a Way,
+    way: &'a mut Way,
     peer: SocketAddr,
     listeners: &'a Listeners,
     outbox: &'a mut Outbox,
@@ -167,7 +168,7 @@ impl Carrier for WayTo<'_> {
     fn receive_buffer(&mut self) -> io::Result<usize> {
         match self.way {
             Way::Own(own) => {
-                own.socket.enlarge_receive_buffer();
+                own.socket.prepare_to_receive()?;
                 own.socket.receive_buffer()
             }
             Way::Listener { index, .. } => self.listeners.receive_buffer(*index),

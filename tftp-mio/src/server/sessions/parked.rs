@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tftp_core::Instant;
 
-use super::{Known, Sessions};
+use super::{Known, Sessions, turns::enqueue};
 use crate::{
     server::{giving_way::News, session::Way},
     socket::Arrival,
@@ -38,10 +38,11 @@ impl Sessions {
         let (Known::Same(key) | Known::Begun(key) | Known::Unanswered(key)) = known else {
             return false;
         };
-        let way = self.slots.get(key).map(|session| &session.way);
-        let overtakes = matches!(way, Some(Way::Own(own)) if own.socket.has_waiting());
+        let Some(session) = self.slots.get_mut(key) else { return false };
+        let overtakes = matches!(&session.way, Way::Own(own) if own.socket.has_waiting());
         if overtakes {
             self.overtaking.push(Parked::new(arrival, 0));
+            enqueue(&mut self.queue, key, session);
         }
         overtakes
     }

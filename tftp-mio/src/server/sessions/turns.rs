@@ -1,7 +1,7 @@
 //! Turns: what comes in for a session, be it datagrams, time, room in a socket or what a helper has
 //! done, is handled, and then the session is carried on.
 
-use std::{collections::VecDeque, io, net::SocketAddr};
+use std::{collections::VecDeque, io, iter, net::SocketAddr, time::Duration};
 
 use mio::{Interest, Token};
 use tftp_core::{ErrorCode, Instant, UNKNOWN_TID, Verdict};
@@ -12,13 +12,16 @@ use crate::{
         helpers::{Done, Outcome},
         listeners::Listeners,
         report::Reporter,
-        session::{Session, Way},
+        session::{Session, Waiting, Way},
         strangers::{Stranger, Strangers},
     },
     socket::{BATCH, Inbox, Route},
     storage::Sink,
     transfer::{Outbox, Pumped},
 };
+
+/// When to look at the latest for what is [unlikely](Waiting::Unlikely) to wait.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Sessions {
     pub(crate) fn handle_repeated_request(&mut self, now: Instant, key: usize) {
@@ -52,32 +55,41 @@ impl Sessions {
     /// Takes a turn's worth of what has come to a session's own socket, and carries it on: it may
     /// have been writable that it was woken for.
     pub(crate) fn handle_ready(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
+        self.latest = key;
         self.receive(now, key, inbox);
         self.carry_on(now, key);
     }
 
+    /// Looks whether the peer whose turn was the latest has answered, which in lock-step comes next,
+    /// without asking the loop. Carries that session on if so, and returns whether it was.
+    pub(crate) fn handle_latest(&mut self, now: Instant, inbox: &mut Inbox) -> bool {
+        let key = self.latest;
+        let Some(session) = self.slots.get_mut(key) else { return false };
+        let (strangers, reporter) = (&mut self.strangers, &mut self.reporter);
+        if !session.transfer.is_sending()
+            || matches!(receive_acks(now, session, inbox, strangers, reporter), Ok(false))
+        {
+            return false;
+        }
+        self.carry_on(now, key);
+        true
+    }
+
     fn receive(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
         let Some(session) = self.slots.get_mut(key) else { return };
-        // What comes in for a file that goes out is an ACK now and then. If it is more, all of it
-        // counts before anything is sent: an ACK must not answer a block that left after it came.
-        let (most, batches) =
-            if session.transfer.is_sending() { (2, BATCH / 2) } else { (BATCH, 1) };
-        let (mut drained, mut whole) = (false, None);
-        for _ in 0..batches {
-            match receive_batch(now, session, inbox, most, &mut self.strangers, &mut self.reporter)
-            {
-                Ok((all, sink)) => (drained, whole) = (all, whole.or(sink)),
-                Err(error) => {
-                    // ICMP told that a packet did not arrive. The timer decides what that means.
-                    tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
-                    break;
-                }
-            }
-            if drained {
-                break;
-            }
-        }
-        if !drained {
+        let (strangers, reporter) = (&mut self.strangers, &mut self.reporter);
+        let received = if session.transfer.is_sending() {
+            receive_acks(now, session, inbox, strangers, reporter).map(|_| None)
+        } else {
+            receive_batch(now, session, inbox, strangers, reporter)
+        };
+        let whole = received.unwrap_or_else(|error| {
+            // ICMP told that a packet did not arrive. The timer decides what that means.
+            tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
+            session.waiting = Waiting::Likely;
+            None
+        });
+        if session.waiting == Waiting::Likely {
             enqueue(&mut self.queue, key, session);
         }
         self.store(key, whole);
@@ -111,12 +123,16 @@ impl Sessions {
         }
     }
 
-    /// Lets the time pass for every session whose deadline has come.
+    /// Lets the time pass for every session whose deadline has come. What may have come before that
+    /// has its turn first.
     pub(crate) fn handle_timeouts(&mut self, now: Instant) {
         while let Some(key) = self.timers.pop_due(now) {
-            if let Some(session) = self.slots.get_mut(key) {
-                session.transfer.handle_timeout(now);
+            let Some(session) = self.slots.get_mut(key) else { continue };
+            if session.waiting == Waiting::Unlikely {
+                enqueue(&mut self.queue, key, session);
+                continue;
             }
+            session.transfer.handle_timeout(now);
             self.carry_on(now, key);
         }
     }
@@ -239,6 +255,9 @@ impl Sessions {
             self.reporter.transfer_ended(now, session);
         }
         match timeout {
+            Some(deadline) if session.waiting == Waiting::Unlikely => {
+                self.timers.arm(key, deadline.min(now + LOOK));
+            }
             Some(deadline) => self.timers.arm(key, deadline),
             None => self.remove(key),
         }
@@ -262,29 +281,54 @@ pub(super) fn pump(
 }
 
 /// Has the session wait for another turn, once.
-fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &mut Session) {
+pub(super) fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &mut Session) {
     if !std::mem::replace(&mut session.queued, true) {
         queue.push_back((key, session.serial));
     }
 }
 
-/// Takes one batch from a session's own socket. Returns whether nothing is left there, and a sink that
-/// is to be finished.
+/// Takes what has come for a file that goes out. That is one ACK of all that was sent, mostly, and then
+/// nothing else is looked for. Otherwise all of it counts before anything is sent: an ACK must not
+/// answer a block that left after it came. Returns whether anything came.
+fn receive_acks(
+    now: Instant,
+    session: &mut Session,
+    inbox: &mut Inbox,
+    strangers: &mut Strangers,
+    reporter: &mut Reporter,
+) -> io::Result<bool> {
+    for taken in 0..BATCH {
+        let Way::Own(own) = &session.way else { return Ok(false) };
+        let Some((from, datagram)) = own.socket.receive_one(inbox)? else {
+            session.waiting = Waiting::No;
+            return Ok(taken > 0);
+        };
+        deliver(now, session, from, iter::once(datagram), strangers, reporter);
+        if session.transfer.is_answered() {
+            session.waiting = Waiting::Unlikely;
+            return Ok(true);
+        }
+    }
+    session.waiting = Waiting::Likely;
+    Ok(true)
+}
+
+/// Takes one batch of a file that comes in. A sink that is returned is to be finished.
 fn receive_batch(
     now: Instant,
     session: &mut Session,
     inbox: &mut Inbox,
-    most: usize,
     strangers: &mut Strangers,
     reporter: &mut Reporter,
-) -> io::Result<(bool, Option<Box<dyn Sink>>)> {
-    let Way::Own(own) = &session.way else { return Ok((true, None)) };
-    let batch = own.socket.receive(inbox, most)?;
+) -> io::Result<Option<Box<dyn Sink>>> {
+    let Way::Own(own) = &session.way else { return Ok(None) };
+    let batch = own.socket.receive(inbox)?;
+    session.waiting = if batch.drained { Waiting::No } else { Waiting::Likely };
     let mut whole = None;
     for run in batch.runs() {
         whole = whole.or(deliver(now, session, run.from, run.datagrams(), strangers, reporter));
     }
-    Ok((batch.drained, whole))
+    Ok(whole)
 }
 
 /// Gives datagrams to their session, and answers strangers. A sink that is returned is to be
