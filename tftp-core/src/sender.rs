@@ -291,16 +291,16 @@ impl Sender {
         self.len.get().map_or(bytes, |len| bytes.min(len))
     }
 
-    /// Whether the peer has acknowledged all blocks that were sent, and no ACK of them that may still
-    /// come would change what is sent next. A driver that takes datagrams one by one may stop here,
-    /// and poll; it takes what is left when it next looks.
+    /// Whether the session is in lock-step and the peer has acknowledged what it was sent: no ACK that
+    /// may still come for that changes what is sent next. A driver that takes datagrams one by one
+    /// may stop here, and poll; it takes what is left when it next looks. With windows this is
+    /// `false`: an ACK that comes again can mean that a block was lost.
     pub fn is_answered(&self) -> bool {
         match self.phase {
             Phase::Requesting | Phase::Granting => false,
-            // In lock-step an ACK that comes again changes nothing.
             Phase::Sending(flight) => {
-                let all = self.high > 0 && self.base == self.high;
-                all && (flight.window == 1 || flight.is_alone())
+                let lock_step = flight.window == 1 && self.link.options.msft_window().is_none();
+                lock_step && self.high > 0 && self.base == self.high
             }
             Phase::Over(_) => true,
         }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     observe::{Observer, Watch},
-    socket::{Inbox, Run, Socket},
+    socket::{BATCH, Inbox, Run, Socket},
     transfer::{Content, Outbox, Pumped, Transfer},
 };
 
@@ -208,7 +208,7 @@ impl Running {
     /// Takes everything that waits in the socket.
     fn receive(&mut self, inbox: &mut Inbox, registry: &Registry) -> Result<(), TransferError> {
         loop {
-            let batch = match self.socket.receive(inbox) {
+            let batch = match self.socket.receive(inbox, BATCH) {
                 Ok(batch) => batch,
                 Err(error) => {
                     // A packet did not arrive.

@@ -20,7 +20,7 @@ use tftp_core::Instant;
 
 use crate::{
     clock::Clock,
-    socket::{Inbox, Socket},
+    socket::{BATCH, Inbox, Socket},
     transfer::{Outbox, Transfer},
 };
 
@@ -192,7 +192,7 @@ impl Lingerer {
     fn receive(&mut self, inbox: &mut Inbox, outbox: &mut Outbox) {
         // A server that never stops sending is heard no longer than any other.
         while !self.is_over()
-            && let Ok(batch) = self.socket.receive(inbox)
+            && let Ok(batch) = self.socket.receive(inbox, BATCH)
         {
             let now = self.clock.now();
             for run in batch.runs() {

@@ -1,6 +1,6 @@
 //! One transfer of the server: its way to the peer, its state machine, and what will be said of it.
 
-use std::net::IpAddr;
+use std::{io, net::IpAddr};
 
 use smallvec::SmallVec;
 use tftp_core::{ErrorCode, Instant, Mode, Operation, Request};
@@ -68,6 +68,14 @@ pub(crate) struct About {
 struct Rare {
     file: Option<Box<[u8]>>,
     peer_error: Option<(ErrorCode, Box<[u8]>)>,
+}
+
+impl Session {
+    /// ICMP told that a packet did not arrive. The timer decides what that means.
+    pub(crate) fn receive_failed(&mut self, error: &io::Error) {
+        tracing::debug!(peer = %self.transfer.peer(), %error, "receive failed");
+        self.waiting = Waiting::Likely;
+    }
 }
 
 impl About {

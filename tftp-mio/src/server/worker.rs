@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    socket::{Arrival, Inbox},
+    socket::{Arrival, BATCH, Inbox},
 };
 
 /// The token of the waker; those of the listening sockets are below it, those of the sessions begin
@@ -185,7 +185,7 @@ impl Running {
         let Worker { reception, sessions, single_port, .. } = &mut self.worker;
         reception.refresh();
         let Some(listener) = sessions.listeners.get(index) else { return false };
-        let batch = match listener.receive(&mut self.inbox) {
+        let batch = match listener.receive(&mut self.inbox, BATCH) {
             Ok(batch) => batch,
             Err(error) => {
                 // What ICMP said of an answer of ours. The socket itself is as good as before.

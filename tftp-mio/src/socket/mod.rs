@@ -8,6 +8,7 @@ mod inbox;
 mod offloads;
 mod open;
 mod paths;
+mod plain;
 mod udp;
 
 pub(crate) use inbox::{Arrival, BATCH, Batch, Inbox, Run};

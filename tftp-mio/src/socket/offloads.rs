@@ -17,8 +17,8 @@ pub(super) struct Offloads {
 static KNOWN: OnceLock<Offloads> = OnceLock::new();
 
 impl Offloads {
-    /// Has the system do it for a socket that receives. For sending alone one socket of the process
-    /// will do, whichever.
+    /// Has the system do it for a socket that receives much. One that does not needs none of this; what
+    /// one such socket has found out serves it too.
     pub(super) fn set_up(socket: &UdpSocket, ipv6: bool) -> io::Result<()> {
         let state = UdpSocketState::new(UdpSockRef::from(socket))?;
         // It has just been forbidden.

@@ -100,8 +100,9 @@ impl Socket {
 
     /// Has the system put datagrams together that come from one sender.
     fn take_together(&mut self) -> io::Result<()> {
+        Offloads::set_up(&self.io, self.ipv6)?;
         self.batched = true;
-        Offloads::set_up(&self.io, self.ipv6)
+        Ok(())
     }
 
     /// Prepares it to [receive](Self::receive) a file: its buffer holds a large window, if the

@@ -1,7 +1,4 @@
 //! A UDP socket with its offloads: many datagrams in by one call, many out by one call.
-//!
-//! What is called with every block of a lock-step transfer is called without the C library, whose calls
-//! can be cancelled; that costs a fortieth of such a block.
 
 use std::{
     io::{self, IoSliceMut},
@@ -11,10 +8,9 @@ use std::{
 use arrayvec::ArrayVec;
 use mio::{Interest, Registry, Token, net::UdpSocket};
 use quinn_udp::{Transmit, UdpSockRef};
-use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use tftp_core::Instant;
 
-use super::{BATCH, Batch, Inbox, Paths, offloads::Offloads};
+use super::{BATCH, Batch, Inbox, Paths, offloads::Offloads, plain};
 
 /// A socket to listen on, or for transfers. It does not block.
 pub(crate) struct Socket {
@@ -68,11 +64,12 @@ impl Socket {
         &self.io
     }
 
-    /// Takes the datagrams that wait, as far as the inbox has room.
-    pub(crate) fn receive<'b>(&self, inbox: &'b mut Inbox) -> io::Result<Batch<'b>> {
+    /// Takes datagrams that wait into the first `most` buffers of the inbox, two at least: one left
+    /// empty shows that no more waited.
+    pub(crate) fn receive<'b>(&self, inbox: &'b mut Inbox, most: usize) -> io::Result<Batch<'b>> {
         let Inbox { buffers, meta } = inbox;
         let mut slices = ArrayVec::<_, BATCH>::new();
-        slices.extend(buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)));
+        slices.extend(buffers.iter_mut().take(most).map(|buffer| IoSliceMut::new(buffer)));
         let most = slices.len();
         let offloads = Offloads::known()?;
         let receive = || offloads.state.recv(UdpSockRef::from(&self.io), &mut slices, meta);
@@ -92,10 +89,8 @@ impl Socket {
         inbox: &'b mut Inbox,
     ) -> io::Result<Option<(SocketAddr, &'b [u8])>> {
         let [buffer, ..] = &mut inbox.buffers;
-        let received = || Ok(recvfrom(&self.io, &mut buffer[..], RecvFlags::empty())?);
-        match self.io.try_io(received) {
-            Ok((len, _, Some(from))) => Ok(Some((from.try_into()?, &buffer[..len]))),
-            Ok((_, _, None)) => Ok(None),
+        match plain::receive(&self.io, buffer) {
+            Ok((len, from)) => Ok(Some((from, &buffer[..len]))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
@@ -171,8 +166,7 @@ impl Socket {
         let src_ip = from.filter(|ip| !ip.is_unspecified());
         // What needs no more of the system than this costs it less.
         if segment_size.is_none() && src_ip.is_none() {
-            let send = || Ok(sendto(&self.io, contents, SendFlags::empty(), &destination)?);
-            return self.io.try_io(send).map(drop);
+            return plain::send(&self.io, contents, destination);
         }
         let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
         let offloads = Offloads::known()?;

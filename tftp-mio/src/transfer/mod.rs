@@ -5,6 +5,7 @@
 
 mod ahead;
 mod gathered;
+mod outbox;
 
 use std::{
     io::{self, IoSliceMut},
@@ -14,17 +15,19 @@ use std::{
 use arrayvec::ArrayVec;
 use tftp_core::{
     Burst, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats, Status,
-    Transmit, UNKNOWN_TID, Verdict,
+    Transmit, UNKNOWN_TID, Verdict, WindowSize,
 };
 
 use crate::{
     observe::{Direction, Watch},
-    socket::{Paths, Route, Socket},
+    socket::{Route, Socket},
     storage::{Fetch, Sink, Source, trouble},
 };
 
-use ahead::{Ahead, Claim};
+use ahead::Claim;
 use gathered::Gathered;
+pub(crate) use outbox::Outbox;
+use outbox::{LITTLE, MOST_PACKETS};
 
 /// What a transfer moves.
 pub(crate) enum Content {
@@ -32,42 +35,8 @@ pub(crate) enum Content {
     Sink(Box<dyn Sink>),
 }
 
-/// Buffers for packets on their way out, and what is known of the way. One serves all transfers of a
-/// loop.
-pub(crate) struct Outbox {
-    small: [u8; SMALL_PACKET],
-    framed: Box<[u8]>,
-    ahead: Ahead,
-    paths: Paths,
-}
-
-/// Bytes read and framed at once: a window of 64 blocks of 8 KiB, or some of the largest. The sends
-/// that it takes follow each other then, and the peer is not put to sleep and woken between them.
-const FRAMED: usize = 576 * 1024;
-
-/// Packets framed at once: as many as the system cuts a send into.
-const MOST_PACKETS: usize = 64;
-
-/// Bytes to be fetched for who finds none: a packet of the largest size.
-const FETCHED: usize = 64 * 1024;
-
 /// Bytes that one transfer may send before the others have their turn.
 const TURN: usize = 1024 * 1024;
-
-impl Outbox {
-    pub(crate) fn new() -> Self {
-        Self {
-            small: [0; SMALL_PACKET],
-            framed: vec![0; FRAMED].into(),
-            ahead: Ahead::default(),
-            paths: Paths::default(),
-        }
-    }
-
-    pub(crate) fn paths(&mut self) -> &mut Paths {
-        &mut self.paths
-    }
-}
 
 /// What pumping came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,8 +221,13 @@ impl Transfer {
         matches!(self.half, Half::Sending { .. })
     }
 
-    /// Whether a file goes out, and nothing that may wait in the socket counts before more of it is
-    /// sent.
+    /// Whether each packet of a file that goes out has one answer.
+    pub(crate) fn is_lock_step(&self) -> bool {
+        self.is_sending() && self.params().window_size == WindowSize::LOCK_STEP
+    }
+
+    /// Whether a file goes out in lock-step, and no ACK that may wait in the socket changes what is sent
+    /// next.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(&self.half, Half::Sending { machine, .. } if machine.is_answered())
     }
@@ -306,7 +280,8 @@ impl Transfer {
                     self.send(socket, route, &outbox.small[..len]).map_err(Held::Unsent)
                 }
                 Some(Transmit::Burst(burst)) => {
-                    sent += burst.framed_len().min(FRAMED);
+                    let burst = outbox.share(burst);
+                    sent += burst.framed_len();
                     self.send_burst(now, burst, socket, route, outbox)
                 }
             };
@@ -359,27 +334,25 @@ impl Transfer {
     fn send_burst(
         &mut self,
         now: Instant,
-        burst: Burst,
+        mut burst: Burst,
         socket: &Socket,
         route: Route,
         outbox: &mut Outbox,
     ) -> Result<(), Held> {
         let Half::Sending { machine, source, claim, .. } = &mut self.half else { return Ok(()) };
-        let most = (FRAMED / burst.stride()).min(MOST_PACKETS);
-        let Some(mut burst) = u16::try_from(most).ok().and_then(|most| burst.first(most)) else {
-            return Ok(());
-        };
-
         source.forget_before(machine.acknowledged());
         let read = loop {
             // Read to where they leave from, between the headers.
             let mut places = ArrayVec::<_, MOST_PACKETS>::new();
             places.extend(burst.frame(&mut outbox.framed).map(IoSliceMut::new));
             let ahead = &mut outbox.ahead;
-            match ahead.read_at(now, claim, source.as_mut(), burst.offset(), &mut places) {
+            let read = ahead.read_at(now, claim, source.as_mut(), burst.offset(), &mut places);
+            drop(places);
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // What is there of a window goes, and the rest when it comes.
-                    let Some(shorter) = burst.first(burst.packets() / 2) else {
+                    outbox.adapt(false);
+                    let Some(shorter) = outbox.share(burst).first(burst.packets() / 2) else {
                         return Err(Held::Starved(burst.offset()));
                     };
                     burst = shorter;
@@ -407,6 +380,8 @@ impl Transfer {
             machine.commit(now, burst);
             self.show_sent(route, packets.chunks(burst.stride()).take(sent));
         }
+        let full = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        outbox.adapt(!result.as_ref().is_err_and(full));
         result.map_err(Held::Unsent)
     }
 
@@ -414,7 +389,7 @@ impl Transfer {
     /// [`fetched`](Self::fetched), also where that is not possible; until then nothing is read.
     pub(crate) fn fetch(&mut self, offset: u64) -> Option<Fetch> {
         let Half::Sending { source, fetching, .. } = &mut self.half else { return None };
-        let fetch = source.fetch(offset, FETCHED);
+        let fetch = source.fetch(offset, LITTLE);
         *fetching = fetch.is_some();
         fetch
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -37,17 +38,16 @@ static pid_t program;
 static void pass_on(int signal) { kill(program, signal); }
 
 static void count(pid_t thread) {
-    struct __ptrace_syscall_info info;
-    ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info);
+    struct __ptrace_syscall_info info = {0};
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) < 0) perror("calls"), exit(126);
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
     for (size_t at = 0; at < CALLS; at++) calls[at].count += info.entry.nr == (unsigned long)calls[at].number;
 }
 
 int main(int argc, char **argv) {
-    (void)argc;
-    program = fork();
+    if (argc < 2 || (program = fork()) < 0) return 126;
     if (program == 0) {
-        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        if (ptrace(PTRACE_TRACEME, 0, 0, 0) < 0) perror("calls"), _exit(126);
         raise(SIGSTOP);
         execv(argv[1], argv + 1);
         _exit(127);

@@ -59,7 +59,7 @@ pub(crate) struct Sessions {
     reporter: Reporter,
     strangers: Strangers,
     timers: Timers,
-    /// The session whose socket was read last, or its slot.
+    /// The slot of the session that had a turn last; another may be in it by now, or none.
     latest: usize,
     /// Sessions that have more to receive or to send than their turn allowed.
     queue: VecDeque<(usize, u64)>,

@@ -7,7 +7,10 @@ use tftp_core::Instant;
 
 use super::{Known, Sessions, turns::enqueue};
 use crate::{
-    server::{giving_way::News, session::Way},
+    server::{
+        giving_way::News,
+        session::{Waiting, Way},
+    },
     socket::Arrival,
 };
 
@@ -42,6 +45,7 @@ impl Sessions {
         let overtakes = matches!(&session.way, Way::Own(own) if own.socket.has_waiting());
         if overtakes {
             self.overtaking.push(Parked::new(arrival, 0));
+            session.waiting = Waiting::Likely;
             enqueue(&mut self.queue, key, session);
         }
         overtakes

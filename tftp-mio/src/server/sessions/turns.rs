@@ -63,36 +63,27 @@ impl Sessions {
     /// Looks whether the peer whose turn was the latest has answered, which in lock-step comes next,
     /// without asking the loop. Carries that session on if so, and returns whether it was.
     pub(crate) fn handle_latest(&mut self, now: Instant, inbox: &mut Inbox) -> bool {
-        let key = self.latest;
-        let Some(session) = self.slots.get_mut(key) else { return false };
-        let (strangers, reporter) = (&mut self.strangers, &mut self.reporter);
-        if !session.transfer.is_sending()
-            || matches!(receive_acks(now, session, inbox, strangers, reporter), Ok(false))
-        {
-            return false;
+        let came = self.receive(now, self.latest, inbox);
+        if came {
+            self.carry_on(now, self.latest);
         }
-        self.carry_on(now, key);
-        true
+        came
     }
 
-    fn receive(&mut self, now: Instant, key: usize, inbox: &mut Inbox) {
-        let Some(session) = self.slots.get_mut(key) else { return };
+    /// Takes a turn's worth of what has come. Returns whether anything has.
+    fn receive(&mut self, now: Instant, key: usize, inbox: &mut Inbox) -> bool {
+        let Some(session) = self.slots.get_mut(key) else { return false };
         let (strangers, reporter) = (&mut self.strangers, &mut self.reporter);
-        let received = if session.transfer.is_sending() {
-            receive_acks(now, session, inbox, strangers, reporter).map(|_| None)
+        let (came, whole) = if session.transfer.is_lock_step() {
+            (receive_answer(now, session, inbox, strangers, reporter), None)
         } else {
-            receive_batch(now, session, inbox, strangers, reporter)
+            receive_batches(now, session, inbox, strangers, reporter)
         };
-        let whole = received.unwrap_or_else(|error| {
-            // ICMP told that a packet did not arrive. The timer decides what that means.
-            tracing::debug!(peer = %session.transfer.peer(), %error, "receive failed");
-            session.waiting = Waiting::Likely;
-            None
-        });
         if session.waiting == Waiting::Likely {
             enqueue(&mut self.queue, key, session);
         }
         self.store(key, whole);
+        came
     }
 
     /// A listening socket has room again for those that found it full.
@@ -287,48 +278,72 @@ pub(super) fn enqueue(queue: &mut VecDeque<(usize, u64)>, key: usize, session: &
     }
 }
 
-/// Takes what has come for a file that goes out. That is one ACK of all that was sent, mostly, and then
+/// Takes what has come for a file that goes out in lock-step: the ACK of its block, mostly, and then
 /// nothing else is looked for. Otherwise all of it counts before anything is sent: an ACK must not
 /// answer a block that left after it came. Returns whether anything came.
-fn receive_acks(
+fn receive_answer(
     now: Instant,
     session: &mut Session,
     inbox: &mut Inbox,
     strangers: &mut Strangers,
     reporter: &mut Reporter,
-) -> io::Result<bool> {
+) -> bool {
+    let all = session.waiting == Waiting::Likely;
     for taken in 0..BATCH {
-        let Way::Own(own) = &session.way else { return Ok(false) };
-        let Some((from, datagram)) = own.socket.receive_one(inbox)? else {
-            session.waiting = Waiting::No;
-            return Ok(taken > 0);
-        };
-        deliver(now, session, from, iter::once(datagram), strangers, reporter);
-        if session.transfer.is_answered() {
+        let Way::Own(own) = &session.way else { return false };
+        match own.socket.receive_one(inbox) {
+            Ok(Some((from, datagram))) => {
+                deliver(now, session, from, iter::once(datagram), strangers, reporter);
+            }
+            Ok(None) => {
+                session.waiting = Waiting::No;
+                return taken > 0;
+            }
+            Err(error) => {
+                session.receive_failed(&error);
+                return true;
+            }
+        }
+        if session.transfer.is_answered() && !all {
             session.waiting = Waiting::Unlikely;
-            return Ok(true);
+            return true;
         }
     }
     session.waiting = Waiting::Likely;
-    Ok(true)
+    true
 }
 
-/// Takes one batch of a file that comes in. A sink that is returned is to be finished.
-fn receive_batch(
+/// Takes what has come in batches. Returns whether anything came, and a sink that is to be finished.
+fn receive_batches(
     now: Instant,
     session: &mut Session,
     inbox: &mut Inbox,
     strangers: &mut Strangers,
     reporter: &mut Reporter,
-) -> io::Result<Option<Box<dyn Sink>>> {
-    let Way::Own(own) = &session.way else { return Ok(None) };
-    let batch = own.socket.receive(inbox)?;
-    session.waiting = if batch.drained { Waiting::No } else { Waiting::Likely };
-    let mut whole = None;
-    for run in batch.runs() {
-        whole = whole.or(deliver(now, session, run.from, run.datagrams(), strangers, reporter));
+) -> (bool, Option<Box<dyn Sink>>) {
+    // What comes in for a file that goes out is an ACK now and then. If it is more, all of it counts
+    // before anything is sent.
+    let (most, batches) = if session.transfer.is_sending() { (2, BATCH / 2) } else { (BATCH, 1) };
+    let (mut came, mut whole) = (false, None);
+    for _ in 0..batches {
+        let Way::Own(own) = &session.way else { break };
+        let batch = match own.socket.receive(inbox, most) {
+            Ok(batch) => batch,
+            Err(error) => {
+                session.receive_failed(&error);
+                return (true, whole);
+            }
+        };
+        session.waiting = if batch.drained { Waiting::No } else { Waiting::Likely };
+        for run in batch.runs() {
+            came = true;
+            whole = whole.or(deliver(now, session, run.from, run.datagrams(), strangers, reporter));
+        }
+        if session.waiting == Waiting::No {
+            break;
+        }
     }
-    Ok(whole)
+    (came, whole)
 }
 
 /// Gives datagrams to their session, and answers strangers. A sink that is returned is to be

@@ -1,0 +1,91 @@
+//! What goes out: the buffers that packets are framed in, and how much of a window at once.
+
+use tftp_core::{Burst, SMALL_PACKET};
+
+use super::ahead::Ahead;
+use crate::socket::Paths;
+
+/// Buffers for packets on their way out, and what is known of the way. One serves all transfers of a
+/// loop.
+pub(crate) struct Outbox {
+    pub(super) small: [u8; SMALL_PACKET],
+    pub(super) framed: Box<[u8]>,
+    /// Bytes to frame at once: less where more did not go lately.
+    at_once: usize,
+    pub(super) ahead: Ahead,
+    pub(super) paths: Paths,
+}
+
+/// Bytes read and framed at once at most: a window of 64 blocks of 8 KiB, or some of the largest. The
+/// sends that it takes follow each other then, and the peer is not put to sleep and woken between them.
+const FRAMED: usize = 576 * 1024;
+
+/// The same at least: one packet of the largest size. Where a socket takes no more, or a file is not in
+/// memory, what does not go would be read again and again.
+pub(super) const LITTLE: usize = 64 * 1024;
+
+/// Packets framed at once: as many as the system cuts a send into.
+pub(super) const MOST_PACKETS: usize = 64;
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            small: [0; SMALL_PACKET],
+            framed: vec![0; FRAMED].into(),
+            at_once: FRAMED,
+            ahead: Ahead::default(),
+            paths: Paths::default(),
+        }
+    }
+
+    pub(crate) fn paths(&mut self) -> &mut Paths {
+        &mut self.paths
+    }
+
+    /// What of a burst is framed at once.
+    pub(super) fn share(&self, burst: Burst) -> Burst {
+        let most = (self.at_once / burst.stride()).min(MOST_PACKETS);
+        u16::try_from(most).ok().and_then(|most| burst.first(most)).unwrap_or(burst)
+    }
+
+    /// Less is framed at once for a while, or a little more again.
+    pub(super) fn adapt(&mut self, went: bool) {
+        self.at_once = if went { FRAMED.min(2 * self.at_once) } else { LITTLE };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tftp_core::{BlockSize, Instant, Options, Sender, Timing, Transmit, WindowSize};
+
+    use super::*;
+
+    /// 50 blocks of 8 KiB that may be sent.
+    fn burst() -> Burst {
+        let options = Options::NONE
+            .with_block_size(BlockSize::new(8192).unwrap())
+            .with_window_size(WindowSize::new(50).unwrap());
+        let peer = ([127, 0, 0, 1], 1).into();
+        let mut sender = Sender::reply(Instant::ZERO, peer, options, Some(1 << 20), Timing::SERVER);
+        let mut out = [0; SMALL_PACKET];
+        let _ = sender.poll_transmit(Instant::ZERO, &mut out);
+        let _ = sender.handle_datagram(Instant::ZERO, peer, &[0, 4, 0, 0]);
+        match sender.poll_transmit(Instant::ZERO, &mut out) {
+            Some(Transmit::Burst(burst)) => burst,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn less_is_framed_at_once_where_more_did_not_go_and_then_more_again() {
+        let mut outbox = Outbox::new();
+        assert_eq!(outbox.share(burst()).packets(), 50);
+        outbox.adapt(false);
+        assert_eq!(outbox.share(burst()).packets(), 7);
+        let framed = [(); 4].map(|()| {
+            outbox.adapt(true);
+            outbox.share(burst()).packets()
+        });
+        assert_eq!(framed, [15, 31, 50, 50]);
+    }
+}
