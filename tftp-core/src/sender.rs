@@ -291,6 +291,11 @@ impl Sender {
         self.len.get().map_or(bytes, |len| bytes.min(len))
     }
 
+    /// Whether blocks are being sent, and one at a time.
+    pub fn is_lock_step(&self) -> bool {
+        matches!(self.phase, Phase::Sending(Flight { window: 1, .. }))
+    }
+
     /// Whether the session is in lock-step and the peer has acknowledged what it was sent: no ACK that
     /// may still come for that changes what is sent next. A driver that takes datagrams one by one
     /// may stop here, and poll; it takes what is left when it next looks. With windows this is
@@ -298,9 +303,10 @@ impl Sender {
     pub fn is_answered(&self) -> bool {
         match self.phase {
             Phase::Requesting | Phase::Granting => false,
-            Phase::Sending(flight) => {
-                let lock_step = flight.window == 1 && self.link.options.msft_window().is_none();
-                lock_step && self.high > 0 && self.base == self.high
+            Phase::Sending(_) => {
+                let all = self.high > 0 && self.base == self.high;
+                // With `msftwindow` the next window may have more.
+                all && self.is_lock_step() && self.link.options.msft_window().is_none()
             }
             Phase::Over(_) => true,
         }

@@ -182,14 +182,13 @@ fn packets_at_once(
     stride: usize,
     paths: &mut Paths,
 ) -> usize {
+    // A single packet needs no knowledge of its path.
+    if packets.len() <= stride {
+        return 1;
+    }
     let segments = Offloads::known().map_or(1, |offloads| offloads.most_segments);
     let most = segments.min(LONGEST / stride);
-    // A single packet needs no knowledge of its path.
-    if most > 1 && packets.len() > stride && paths.takes_segments(now, route.to, stride) {
-        most
-    } else {
-        1
-    }
+    if most > 1 && paths.takes_segments(now, route.to, stride) { most } else { 1 }
 }
 
 /// Whether a send failed because the system will not cut it into packets: the device cannot, the

@@ -15,7 +15,7 @@ use std::{
 use arrayvec::ArrayVec;
 use tftp_core::{
     Burst, ErrorCode, Instant, Params, Received, Receiver, SMALL_PACKET, Sender, Stats, Status,
-    Transmit, UNKNOWN_TID, Verdict, WindowSize,
+    Transmit, UNKNOWN_TID, Verdict,
 };
 
 use crate::{
@@ -221,9 +221,9 @@ impl Transfer {
         matches!(self.half, Half::Sending { .. })
     }
 
-    /// Whether each packet of a file that goes out has one answer.
+    /// Whether a file goes out one block at a time.
     pub(crate) fn is_lock_step(&self) -> bool {
-        self.is_sending() && self.params().window_size == WindowSize::LOCK_STEP
+        matches!(&self.half, Half::Sending { machine, .. } if machine.is_lock_step())
     }
 
     /// Whether a file goes out in lock-step, and no ACK that may wait in the socket changes what is sent

@@ -44,6 +44,9 @@ impl Outbox {
 
     /// What of a burst is framed at once.
     pub(super) fn share(&self, burst: Burst) -> Burst {
+        if burst.packets() == 1 {
+            return burst;
+        }
         let most = (self.at_once / burst.stride()).min(MOST_PACKETS);
         u16::try_from(most).ok().and_then(|most| burst.first(most)).unwrap_or(burst)
     }
