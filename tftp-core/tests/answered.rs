@@ -3,6 +3,7 @@
 
 mod trace;
 
+use tftp_core::MsftWindow;
 use trace::{Half, Trace, ack, blksize, blocks, file, oack, serve_read, windows_of};
 
 #[track_caller]
@@ -40,6 +41,18 @@ fn with_windows_all_that_has_come_counts() {
     let mut session = serve_read(windows_of(4), &file);
     session.poll(0);
     session.gets(100, ack(0)).sends(100, &blocks(&file, 8, 1..=4)).gets(200, ack(4));
+    assert!(!is_answered(&session));
+}
+
+/// The window behind one of a single block may have more.
+#[test]
+fn with_msftwindow_all_that_has_come_counts() {
+    let file = file(80);
+    let granted = blksize(8).with_msft_window(MsftWindow::Granted { most: 6 });
+    let mut session = serve_read(granted, &file);
+    session.poll(0);
+    session.gets(100, [0, 4, 0, 0, 1]).sends(100, &blocks(&file, 8, 1..=1));
+    session.gets(200, [0, 4, 0, 1, 1]);
     assert!(!is_answered(&session));
 }
 
