@@ -137,6 +137,28 @@ fn an_error_right_behind_an_ack_ends_the_transfer_before_a_block_is_repeated() {
 }
 
 #[test]
+fn with_windows_an_error_right_behind_an_ack_ends_the_transfer_before_more_is_sent() {
+    let file = content(9 * 512);
+    let server = serving(&file);
+    let options = [("windowsize", "2")];
+    let mut peer = Peer::of(&server);
+    peer.ask(rrq("file", &options));
+    peer.expect(oack(&options));
+    peer.send(ack(0));
+    peer.expect_next(data(1, &file[..512]));
+    peer.expect_next(data(2, &file[512..1024]));
+    // The server finds both in its socket.
+    stand_still(&server);
+    peer.send(ack(2));
+    peer.send(error(0, "enough"));
+    server.signal(Signal::CONT);
+    let line = server.log_line("aborted by client");
+    assert!(line.contains("retransmissions=0"), "{line}");
+    peer.expect_nothing();
+    server.stop();
+}
+
+#[test]
 fn acks_of_blocks_that_were_not_sent_when_they_came_do_not_count_later() {
     let server = serving(&content(50 * 512));
     let mut peer = Peer::of(&server);
