@@ -344,7 +344,7 @@ impl Transfer {
         let read = loop {
             // Read to where they leave from, between the headers.
             let mut places = ArrayVec::<_, MOST_PACKETS>::new();
-            places.extend(burst.frame(&mut outbox.framed).map(IoSliceMut::new));
+            places.extend(burst.frame(outbox.framed.packets_mut()).map(IoSliceMut::new));
             let ahead = &mut outbox.ahead;
             let read = ahead.read_at(now, claim, source.as_mut(), burst.offset(), &mut places);
             drop(places);
@@ -373,7 +373,7 @@ impl Transfer {
             }
         }
 
-        let packets = &outbox.framed[..burst.framed_len()];
+        let packets = &outbox.framed.packets()[..burst.framed_len()];
         let (sent, result) =
             socket.send_packets(now, route, packets, burst.stride(), &mut outbox.paths);
         if let Some(burst) = u16::try_from(sent).ok().and_then(|sent| burst.first(sent)) {
