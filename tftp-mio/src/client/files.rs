@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, IoSlice, Write},
+    io::{self, IoSlice, IoSliceMut, Write},
     path::{Path, PathBuf},
 };
 
@@ -49,8 +49,25 @@ impl Source for Steady {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(offset, buffer)?;
+        self.check(offset, buffer.len(), read)
+    }
+
+    fn read_vectored_at(
+        &mut self,
+        offset: u64,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> io::Result<usize> {
+        let wanted = buffers.iter().map(|buffer| buffer.len()).sum();
+        let read = self.file.read_vectored_at(offset, buffers)?;
+        self.check(offset, wanted, read)
+    }
+}
+
+impl Steady {
+    /// Returns what was read, unless the file is seen to have another size now.
+    fn check(&self, offset: u64, wanted: usize, read: usize) -> io::Result<usize> {
         let (end, size) = (offset.saturating_add(read as u64), self.file.size());
-        let short = read < buffer.len() && Some(end) != size;
+        let short = read < wanted && Some(end) != size;
         // Looked at before the last bytes leave, so that the other side does not take it for whole.
         let ends = size.is_none_or(|size| end >= size);
         if short || ends && Some(self.same.metadata()?.len()) != size {
@@ -179,9 +196,12 @@ impl Sink for Device {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io};
+    use std::{
+        fs,
+        io::{self, IoSliceMut},
+    };
 
-    use super::{Download, Upload};
+    use super::{Download, Source, Upload};
 
     #[test]
     fn a_file_that_changes_its_size_while_it_is_sent_is_not_sent_to_its_end() {
@@ -198,6 +218,38 @@ mod tests {
         // As long as it is, whoever reads further than its end finds the end.
         let mut source = Upload::open(&path).unwrap();
         assert_eq!(source.read_at(2, &mut [0; 9]).unwrap(), 4);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_window_is_read_by_one_call() {
+        /// What the system has counted for this thread, the reading of its own count included.
+        fn reads() -> u64 {
+            let told = fs::read_to_string("/proc/thread-self/io").unwrap();
+            told.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
+        }
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [7; 64 * 100 + 50]).unwrap();
+        let mut source = Upload::open(&path).unwrap();
+        let mut window = [[0; 100]; 64];
+        let mut buffers = window.each_mut().map(|block| IoSliceMut::new(block));
+        let at_first = reads();
+        let before = reads();
+        let read = source.read_vectored_at(0, &mut buffers).unwrap();
+        assert_eq!(reads() - before, before - at_first + 1);
+        assert_eq!((read, window), (64 * 100, [[7; 100]; 64]));
+
+        // Its end, and when it has become shorter.
+        let mut window = [[0; 100]; 2];
+        let mut end = |source: &mut dyn Source| {
+            let mut buffers = window.each_mut().map(|block| IoSliceMut::new(block));
+            source.read_vectored_at(64 * 100, &mut buffers)
+        };
+        assert_eq!(end(&mut *source).unwrap(), 50);
+        fs::write(&path, [7; 64 * 100 + 49]).unwrap();
+        assert!(end(&mut *source).is_err());
     }
 
     #[cfg(target_os = "linux")]

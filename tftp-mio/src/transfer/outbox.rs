@@ -16,9 +16,10 @@ pub(crate) struct Outbox {
     pub(super) paths: Paths,
 }
 
-/// Bytes read and framed at once at most: a window of 64 blocks of 8 KiB, or some of the largest. The
-/// sends that it takes follow each other then, and the peer is not put to sleep and woken between them.
-const FRAMED: usize = 576 * 1024;
+/// Bytes read and framed at once at most: half a window of 64 blocks of 8 KiB, or four of the largest. The
+/// sends that it takes follow each other, and the peer need not be woken for each. With a whole window
+/// the peer would have nothing to do while it is read.
+const FRAMED: usize = 288 * 1024;
 
 /// The same at least: one packet of the largest size. Where a socket takes no more, or a file is not in
 /// memory, what does not go would be read again and again.
@@ -111,13 +112,13 @@ mod tests {
     #[test]
     fn less_is_framed_at_once_where_more_did_not_go_and_then_more_again() {
         let mut outbox = Outbox::new();
-        assert_eq!(outbox.share(burst()).packets(), 50);
+        assert_eq!(outbox.share(burst()).packets(), 35);
         outbox.adapt(false);
         assert_eq!(outbox.share(burst()).packets(), 7);
         let framed = [(); 4].map(|()| {
             outbox.adapt(true);
             outbox.share(burst()).packets()
         });
-        assert_eq!(framed, [15, 31, 50, 50]);
+        assert_eq!(framed, [15, 31, 35, 35]);
     }
 }
