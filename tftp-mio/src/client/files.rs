@@ -61,20 +61,30 @@ impl Source for Steady {
         let read = self.file.read_vectored_at(offset, buffers)?;
         self.check(offset, wanted, read)
     }
+
+    fn is_whole(&self) -> io::Result<bool> {
+        let is_same = Some(self.same.metadata()?.len()) == self.file.size();
+        if is_same { Ok(true) } else { Err(changed()) }
+    }
 }
 
 impl Steady {
     /// Returns what was read, unless the file is seen to have another size now.
     fn check(&self, offset: u64, wanted: usize, read: usize) -> io::Result<usize> {
         let (end, size) = (offset.saturating_add(read as u64), self.file.size());
-        let short = read < wanted && Some(end) != size;
+        if read < wanted && Some(end) != size {
+            return Err(changed());
+        }
         // Looked at before the last bytes leave, so that the other side does not take it for whole.
-        let ends = size.is_none_or(|size| end >= size);
-        if short || ends && Some(self.same.metadata()?.len()) != size {
-            return Err(io::Error::other("it changed its size while it was sent"));
+        if size.is_none_or(|size| end >= size) {
+            self.is_whole()?;
         }
         Ok(read)
     }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("it changed its size while it was sent")
 }
 
 /// A local file to receive.
@@ -214,6 +224,8 @@ mod tests {
             assert_eq!(source.read_at(0, &mut buffer).unwrap(), 2);
             fs::write(&path, changed).unwrap();
             assert!(source.read_at(2, &mut buffer).is_err());
+            // Also when they were read ahead, before it changed.
+            assert!(source.is_whole().is_err());
         }
         // As long as it is, whoever reads further than its end finds the end.
         let mut source = Upload::open(&path).unwrap();

@@ -135,7 +135,14 @@ pub trait Source: Send {
         None
     }
 
-    /// Whether all of a known length can still be read: a file may be cut off.
+    /// Whether more may be read at once than is sent, and less of it be used: `false` where what is not
+    /// there yet would have to be waited for. By default where the length is known.
+    fn may_be_read_ahead(&self) -> bool {
+        self.size().is_some()
+    }
+
+    /// Whether all of a length known at first can still be read, where it was read ahead: a file may be
+    /// cut off meanwhile.
     ///
     /// # Errors
     /// When the system does not tell.

@@ -36,6 +36,8 @@ struct Slot {
     claim: Claim,
     offset: u64,
     content: Vec<u8>,
+    /// The file has no more.
+    ends: bool,
     used_at: Instant,
 }
 
@@ -58,28 +60,32 @@ impl Ahead {
         buffers: &mut [IoSliceMut<'_>],
     ) -> io::Result<usize> {
         let len = buffers.iter().map(|buffer| buffer.len()).sum();
-        // Who has acknowledged nothing may stay silent, and what has no known length may have to
-        // be read in its own order.
-        let Some(size) = source.size().filter(|_| offset > 0 && len <= LITTLE) else {
+        // Who has acknowledged nothing may stay silent.
+        if offset == 0 || len > LITTLE || !source.may_be_read_ahead() {
             return source.read_vectored_at(offset, buffers);
-        };
+        }
         let held = self.held(*claim);
         if let Some(slot) = held.and_then(|index| self.slots.get_mut(index))
             && let Some(content) = slot.get(offset, len)
         {
             scatter(content, buffers);
+            let read = content.len();
             slot.used_at = now;
-            // The file may have become shorter since.
-            let end = offset + len as u64 == size;
-            return Ok(if end && !source.is_whole()? { 0 } else { len });
+            // Where it ends, the file may have become shorter since.
+            let ends = read < len || Some(offset + len as u64) == source.size();
+            if ends && !source.is_whole()? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            return Ok(read);
         }
         let Some(slot) = self.claim(now, claim) else {
             return source.read_vectored_at(offset, buffers);
         };
         slot.content.resize(CHUNK, 0);
         let read = source.read_at(offset, &mut slot.content);
-        slot.content.truncate(*read.as_ref().unwrap_or(&0));
-        (slot.offset, slot.used_at) = (offset, now);
+        let there = *read.as_ref().unwrap_or(&0);
+        slot.content.truncate(there);
+        (slot.offset, slot.ends, slot.used_at) = (offset, read.is_ok() && there < CHUNK, now);
         let read = read?.min(len);
         scatter(&slot.content[..read], buffers);
         Ok(read)
@@ -95,7 +101,7 @@ impl Ahead {
             Some(index) => index,
             None if self.slots.len() < SLOTS => {
                 let (claim, content) = (Claim::default(), Vec::with_capacity(CHUNK));
-                self.slots.push(Slot { claim, offset: 0, content, used_at: now });
+                self.slots.push(Slot { claim, offset: 0, content, ends: false, used_at: now });
                 self.slots.len() - 1
             }
             None => return None,
@@ -122,9 +128,11 @@ fn scatter(mut content: &[u8], buffers: &mut [IoSliceMut<'_>]) {
 }
 
 impl Slot {
+    /// So much from `offset` on, or all to the end of the file.
     fn get(&self, offset: u64, len: usize) -> Option<&[u8]> {
         let begin = usize::try_from(offset.checked_sub(self.offset)?).ok()?;
-        self.content.get(begin..begin.checked_add(len)?)
+        let rest = self.content.get(begin..)?;
+        rest.get(..len).or(self.ends.then_some(rest))
     }
 }
 
@@ -136,12 +144,17 @@ mod tests {
     struct Counted {
         len: u64,
         now_len: u64,
+        tells_size: bool,
         reads: usize,
     }
 
     impl Source for Counted {
         fn size(&self) -> Option<u64> {
-            Some(self.len)
+            self.tells_size.then_some(self.len)
+        }
+
+        fn may_be_read_ahead(&self) -> bool {
+            true
         }
 
         fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -160,7 +173,7 @@ mod tests {
     }
 
     fn file(len: u64) -> Counted {
-        Counted { len, now_len: len, reads: 0 }
+        Counted { len, now_len: len, tells_size: true, reads: 0 }
     }
 
     fn block(offset: u64) -> Vec<u8> {
@@ -181,16 +194,23 @@ mod tests {
 
     #[test]
     fn an_end_that_was_read_ahead_counts_only_while_the_file_has_it() {
-        let (mut ahead, mut claim, mut file) = (Ahead::default(), Claim::default(), file(1536));
-        let mut buffer = [0; 512];
-        let mut read = |file: &mut Counted, offset| {
-            let places = &mut [IoSliceMut::new(&mut buffer)];
-            ahead.read_at(Instant::ZERO, &mut claim, file, offset, places).unwrap()
-        };
-        assert_eq!(read(&mut file, 512), 512);
-        assert_eq!(read(&mut file, 1024), 512);
-        file.now_len = 1535;
-        assert_eq!(read(&mut file, 1024), 0);
+        for tells_size in [true, false] {
+            let (mut ahead, mut claim) = (Ahead::default(), Claim::default());
+            let mut file = Counted { tells_size, ..file(1500) };
+            let mut buffer = [0; 512];
+            let mut read = |file: &mut Counted, offset, len| {
+                let places = &mut [IoSliceMut::new(&mut buffer[..len])];
+                ahead.read_at(Instant::ZERO, &mut claim, file, offset, places)
+            };
+            // Who does not know the length asks for whole blocks.
+            let last = if tells_size { 476 } else { 512 };
+            assert_eq!(read(&mut file, 512, 512).unwrap(), 512);
+            assert_eq!(read(&mut file, 1024, last).unwrap(), 476);
+            assert_eq!(file.reads, 1);
+            file.now_len = 1499;
+            let error = read(&mut file, 1024, last).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
     }
 
     #[test]

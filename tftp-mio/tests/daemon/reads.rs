@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    peer::{Peer, ack, content, data, error, oack, rrq},
+    peer::{Peer, ack, content, data, error, oack, request, rrq},
     server::Server,
 };
 
@@ -408,11 +408,12 @@ fn a_file_that_is_replaced_during_the_transfer_is_read_to_its_old_end() {
 
 #[test]
 fn a_file_that_becomes_shorter_during_the_transfer_is_an_error_not_a_short_success() {
-    for left in [0, 1024, 1500] {
-        let file = content(5000);
+    let cases = [0, 1024, 1500].into_iter().flat_map(|left| [(left, "octet"), (left, "netascii")]);
+    for (left, mode) in cases {
+        let file = [b'a'; 5000];
         let server = serving(&file);
         let mut peer = Peer::of(&server);
-        peer.ask(rrq("file", &[("timeout", "5")]));
+        peer.ask(request(1, b"file", mode, &[("timeout", "5")]));
         peer.expect(oack(&[("timeout", "5")]));
         peer.send(ack(0));
         peer.expect(data(1, &file[..512]));
@@ -435,21 +436,24 @@ fn a_file_that_becomes_shorter_during_the_transfer_is_an_error_not_a_short_succe
     }
 }
 
-/// The length that was announced is the one that is kept.
+/// The length that was announced is the one that is kept, and netascii, which announces none, is no
+/// exception.
 #[test]
 fn a_file_that_grows_during_the_transfer_ends_where_it_was_said_to() {
-    let file = content(1000);
-    let server = serving(&file);
-    let mut peer = Peer::of(&server);
-    peer.ask(rrq("file", &[("tsize", "0")]));
-    peer.expect(oack(&[("tsize", "1000")]));
-    peer.send(ack(0));
-    peer.expect(data(1, &file[..512]));
-    fs::write(server.root().join("file"), content(5000)).expect("a file");
-    peer.send(ack(1));
-    peer.expect(data(2, &content(5000)[512..1000]));
-    peer.send(ack(2));
-    server.stop();
+    for (mode, announced) in [("octet", "1000"), ("netascii", "")] {
+        let server = serving(&[b'a'; 1000]);
+        let mut peer = Peer::of(&server);
+        peer.ask(request(1, b"file", mode, &[("timeout", "5"), ("tsize", "0")]));
+        let options = [("timeout", "5"), ("tsize", announced)];
+        peer.expect(oack(&options[..if announced.is_empty() { 1 } else { 2 }]));
+        peer.send(ack(0));
+        peer.expect(data(1, [b'a'; 512]));
+        fs::write(server.root().join("file"), [b'a'; 5000]).expect("a file");
+        peer.send(ack(1));
+        peer.expect(data(2, [b'a'; 488]));
+        peer.send(ack(2));
+        server.stop();
+    }
 }
 
 #[test]

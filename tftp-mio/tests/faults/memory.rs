@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::{
     floods::addresses,
-    peer::{Peer, ack, content, data, oack, rrq, wrq},
+    peer::{Peer, ack, content, data, oack, request, rrq, wrq},
     process::memory,
     server::Server,
 };
@@ -14,15 +14,15 @@ use crate::{
 /// Bytes of memory that each of 5,000 transfers takes. Their clients, each with an address of its own,
 /// acknowledge this many packets, and are silent then.
 #[track_caller]
-fn each_of_five_thousand(listen: &str, answers: u16) -> usize {
+fn each_of_five_thousand(listen: &str, mode: &str, answers: u16) -> usize {
     const TRANSFERS: usize = 5000;
     let server = Server::with(["--listen", listen, "--workers", "1"]);
-    let file = content(2000);
-    fs::write(server.root().join("file"), &file).expect("a file to serve");
+    let file = [b'a'; 2000];
+    fs::write(server.root().join("file"), file).expect("a file to serve");
     let options = [("timeout", "200")];
     let begin = |from| {
         let mut peer = Peer::at(from, server.addresses()[0]);
-        peer.ask(rrq("file", &options));
+        peer.ask(request(1, b"file", mode, &options));
         peer.expect_next(oack(&options));
         for (block, payload) in (0..answers).zip(file.chunks(512)) {
             peer.send(ack(block));
@@ -49,11 +49,19 @@ fn each_of_five_thousand(listen: &str, answers: u16) -> usize {
 /// that one poll loop has a socket, each is larger than in a release.
 #[test]
 fn a_half_open_transfer_costs_no_more_memory_than_a_running_one() {
-    let half_open = each_of_five_thousand("127.70.3.1:0", 0);
-    let running = each_of_five_thousand("127.70.3.2:0", 2);
+    let half_open = each_of_five_thousand("127.70.3.1:0", "octet", 0);
+    let running = each_of_five_thousand("127.70.3.2:0", "octet", 2);
     println!("bytes of each: {half_open} half-open, {running} running");
     assert!(half_open <= running + 64, "{half_open} against {running} bytes");
     assert!(half_open < 544, "{half_open} bytes");
+}
+
+/// But for what it must know to go on from any byte of its encoding.
+#[test]
+fn a_transfer_in_netascii_costs_little_more_memory_than_another() {
+    let each = each_of_five_thousand("127.70.3.3:0", "netascii", 2);
+    println!("bytes of each: {each}");
+    assert!(each < 640, "{each} bytes");
 }
 
 /// Neither blksize nor windowsize costs memory of ours.
