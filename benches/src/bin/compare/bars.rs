@@ -25,6 +25,8 @@ pub(crate) enum Rival {
     Peer(Server),
     /// The one of the peers that is best at it.
     BestPeer,
+    /// Ours with other options: the contestant of this label.
+    Ourselves(&'static str),
 }
 
 /// What became of a bar.
@@ -80,16 +82,17 @@ impl Rival {
     /// The rival's name and its figure; of several the one with the least.
     fn least(self, rows: &[Row<'_>], figure: impl Fn(&Figures) -> f64) -> Option<(String, f64)> {
         rows.iter()
-            .filter(|(contestant, figures)| figures.is_whole() && self.is(contestant.server))
+            .filter(|(contestant, figures)| figures.is_whole() && self.is(contestant))
             .map(|(contestant, figures)| (contestant.label.clone(), figure(figures)))
             .min_by(|(_, a), (_, b)| a.total_cmp(b))
     }
 
-    fn is(self, server: Server) -> bool {
+    fn is(self, contestant: &Contestant) -> bool {
         match self {
-            Self::Floor => server == Server::Floor,
-            Self::Peer(peer) => server == peer,
-            Self::BestPeer => server.is_peer(),
+            Self::Floor => contestant.server == Server::Floor,
+            Self::Peer(peer) => contestant.server == peer,
+            Self::BestPeer => contestant.server.is_peer(),
+            Self::Ourselves(label) => contestant.label == label,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     bars::{
         Bar::{self, Calls, Cpu, CpuPerDatagram, NoRequestRepeated, Throughput},
-        Rival::{BestPeer, Floor, Peer},
+        Rival::{BestPeer, Floor, Ourselves, Peer},
     },
     servers::Server,
 };
@@ -93,7 +93,7 @@ impl Load {
 /// All workloads that are a server's.
 pub(crate) fn all() -> Vec<Workload> {
     let lock_step = [512, 1428].into_iter().flat_map(lock_step);
-    windowed().into_iter().chain(lock_step).chain(crowds()).collect()
+    windowed().into_iter().chain(lock_step).chain(single_port()).chain(crowds()).collect()
 }
 
 fn windowed() -> [Workload; 5] {
@@ -165,11 +165,41 @@ fn lock_step(blksize: u16) -> [Workload; 2] {
     ]
 }
 
+/// Ours through one port, beside a port for each transfer.
+fn single_port() -> impl Iterator<Item = Workload> {
+    const MANY: &str = "many ports";
+    let loads = [
+        ("get-1428x16", "get, blksize 1428, windowsize 16", Load::one("get", 1428, 16, 256 * MIB)),
+        ("put-1428x16", "put, blksize 1428, windowsize 16", Load::one("put", 1428, 16, 256 * MIB)),
+        ("get-512x1", "get, blksize 512, lock-step", Load::one("get", 512, 1, 64 * MIB)),
+        ("tiny", TINY, tiny()),
+    ];
+    let ours = |label: &str, arguments, load| Contestant {
+        label: label.into(),
+        server: Server::Ours,
+        arguments,
+        load,
+    };
+    loads.into_iter().map(move |(name, title, load)| Workload {
+        name: format!("single-port-{name}"),
+        title: format!("{title}, --single-port"),
+        contestants: vec![
+            ours("single port", &["--single-port"][..], load),
+            ours(MANY, &[][..], load),
+        ],
+        bars: vec![Cpu(1.05, Ourselves(MANY)), Throughput(0.95, Ourselves(MANY))],
+    })
+}
+
+const TINY: &str = "20,000 files of 1 KiB by 64 clients";
+
+fn tiny() -> Load {
+    Load { files: 20_000, clients: 64, transfers: 20_000, ..Load::one("get", 1428, 1, KIB) }
+}
+
 fn crowds() -> [Workload; 3] {
     let storm =
         Load { files: 1000, clients: 1000, transfers: 1000, ..Load::one("get", 1428, 4, MIB) };
-    let tiny =
-        Load { files: 20_000, clients: 64, transfers: 20_000, ..Load::one("get", 1428, 1, KIB) };
     [
         Workload {
             name: "storm".into(),
@@ -183,8 +213,8 @@ fn crowds() -> [Workload; 3] {
         },
         Workload {
             name: "tiny".into(),
-            title: "20,000 files of 1 KiB by 64 clients".into(),
-            contestants: everybody(&[], tiny),
+            title: TINY.into(),
+            contestants: everybody(&[], tiny()),
             bars: vec![Cpu(1.0, Peer(Server::Dnsmasq)), Throughput(1.0, Peer(Server::Dnsmasq))],
         },
         Workload {
