@@ -1,5 +1,6 @@
 // Runs a program and counts what all its threads ask of the system, however they do: at the end it tells
-// on standard error how often each of these calls was made. A request to stop is passed on.
+// on standard error how often each call was made, by its name or else by its number. A request to stop is
+// passed on.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -11,27 +12,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct {
-    const char *name;
-    long number;
-    unsigned long count;
-} calls[] = {
+// Those that a block needs, or once did.
+static const char *names[] = {
 #ifdef SYS_epoll_wait
-    {"epoll_wait", SYS_epoll_wait, 0},
+    [SYS_epoll_wait] = "epoll_wait",
 #else
-    {"epoll_wait", SYS_epoll_pwait, 0},
+    [SYS_epoll_pwait] = "epoll_wait",
 #endif
-    {"recvfrom", SYS_recvfrom, 0},
-    {"recvmsg", SYS_recvmsg, 0},
-    {"recvmmsg", SYS_recvmmsg, 0},
-    {"sendto", SYS_sendto, 0},
-    {"sendmsg", SYS_sendmsg, 0},
-    {"ioctl", SYS_ioctl, 0},
-    {"fcntl", SYS_fcntl, 0},
-    {"lseek", SYS_lseek, 0},
-    {"timerfd_settime", SYS_timerfd_settime, 0},
+    [SYS_recvfrom] = "recvfrom",
+    [SYS_recvmsg] = "recvmsg",
+    [SYS_recvmmsg] = "recvmmsg",
+    [SYS_sendto] = "sendto",
+    [SYS_sendmsg] = "sendmsg",
+    // Files in memory are read with the first where the system does not know how not to wait for them.
+    [SYS_preadv] = "preadv",
+    [SYS_preadv2] = "preadv",
+    [SYS_pwrite64] = "pwrite64",
+    [SYS_pwritev] = "pwritev",
+    [SYS_futex] = "futex",
 };
-#define CALLS (sizeof calls / sizeof *calls)
+#define NAMES (sizeof names / sizeof *names)
+
+// By their numbers; the last one is for those of which this knows nothing.
+static unsigned long counts[1024];
+#define COUNTS (sizeof counts / sizeof *counts)
 
 static pid_t program;
 
@@ -41,7 +45,7 @@ static void count(pid_t thread) {
     struct __ptrace_syscall_info info = {0};
     if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) < 0) perror("calls"), exit(126);
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
-    for (size_t at = 0; at < CALLS; at++) calls[at].count += info.entry.nr == (unsigned long)calls[at].number;
+    counts[info.entry.nr < COUNTS ? info.entry.nr : COUNTS - 1]++;
 }
 
 int main(int argc, char **argv) {
@@ -73,6 +77,12 @@ int main(int argc, char **argv) {
         if (signal == (SIGTRAP | 0x80) || signal == SIGTRAP || signal == SIGSTOP) signal = 0;
         ptrace(PTRACE_SYSCALL, thread, 0, signal);
     }
-    for (size_t at = 0; at < CALLS; at++) fprintf(stderr, "counted %s %lu\n", calls[at].name, calls[at].count);
+    for (size_t at = 0; at < COUNTS; at++) {
+        if (!counts[at]) continue;
+        if (at < NAMES && names[at])
+            fprintf(stderr, "counted %s %lu\n", names[at], counts[at]);
+        else
+            fprintf(stderr, "counted %zu %lu\n", at, counts[at]);
+    }
     return code;
 }

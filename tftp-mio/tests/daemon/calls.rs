@@ -1,76 +1,120 @@
-//! What a block costs in system calls of the network: they are counted, so that no clock is needed.
+//! What a block costs in system calls, whichever: they are counted, so that no clock is needed.
 
 use std::{collections::BTreeMap, fs, process::Command};
 
 use tempfile::TempDir;
 
 use crate::{
-    peer::{Peer, ack, content, oack, rrq},
+    peer::{Peer, ack, content, data, oack, rrq, wrq},
     preload::build,
     server::{Server, command},
 };
 
-/// What a read of so many blocks of 512 bytes has cost, from the start of the server to its end.
-fn of_read(blocks: usize, window: usize) -> BTreeMap<String, usize> {
-    let root = TempDir::new().expect("a folder to serve");
-    let file = content(512 * (blocks - 1));
-    fs::write(root.path().join("file"), &file).expect("a file to serve");
+/// Calls by their names, those that no test names by their numbers.
+type Calls = BTreeMap<String, usize>;
+
+/// What a transfer has cost, from the start of the server to its end.
+fn of_transfer(root: TempDir, transfer: impl FnOnce(&Server)) -> Calls {
     let tools = TempDir::new().expect("a folder");
     let counter = tools.path().join("calls");
     build("calls.c", &["-o"], &counter);
-    let line = command(["--workers", "1"]);
+    let line = command(["--workers", "1", "--write", "create"]);
     let mut command = Command::new(counter);
     command.arg(line.get_program()).args(line.get_args()).arg(root.path());
     let server = Server::run(root, command);
-
-    let windowsize = window.to_string();
-    let options = [("windowsize", &windowsize[..]), ("timeout", "60")];
-    let mut peer = Peer::of(&server);
-    peer.ask(rrq("file", &options));
-    peer.expect_next(oack(&options));
-    peer.send(ack(0));
-    assert!(peer.read_blocks(1, 512, window) == file);
-
+    transfer(&server);
     let log = server.stop();
     let told = log.lines().filter_map(|line| line.strip_prefix("counted ")?.split_once(' '));
-    let number = |text: &str| text.parse().expect("a number");
-    told.map(|(call, count)| (call.to_owned(), number(count))).collect()
+    let mut calls = Calls::new();
+    for (call, count) in told {
+        *calls.entry(call.to_owned()).or_default() += count.parse::<usize>().expect("a number");
+    }
+    calls
 }
 
-/// What so many more blocks cost.
-fn of_more(blocks: usize, window: usize) -> BTreeMap<String, usize> {
-    let (less, more) = (of_read(window, window), of_read(window + blocks, window));
-    assert_eq!(less.len(), 10, "{less:?}");
-    more.into_iter().map(|(call, count)| (call.clone(), count - less[&call].min(count))).collect()
+/// A folder to serve that is in memory: a disk may have to be waited for, by other calls.
+fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm").expect("a folder to serve")
 }
 
-/// What is done so often, and no more or less; or not at all. A twentieth is for what a slow machine
-/// needs besides: wake-ups by a clock, and by what came one by one and not at once.
-fn each(times: usize) -> (impl Fn(usize) -> bool, impl Fn(usize) -> bool) {
-    let few = times / 20;
-    (move |count| (times - few..=times + few).contains(&count), move |count| count <= few)
+/// A file of so many blocks: the last one is empty.
+fn file(blocks: usize, blksize: usize) -> Vec<u8> {
+    content(blksize * (blocks - 1))
+}
+
+fn of_read(blocks: usize, blksize: usize, window: usize) -> Calls {
+    let root = folder();
+    let file = file(blocks, blksize);
+    fs::write(root.path().join("file"), &file).expect("a file to serve");
+    of_transfer(root, |server| {
+        let texts = [blksize, window].map(|value| value.to_string());
+        let options = [("blksize", &*texts[0]), ("windowsize", &*texts[1]), ("timeout", "60")];
+        let mut peer = Peer::of(server);
+        peer.ask(rrq("file", &options));
+        peer.expect_next(oack(&options));
+        peer.send(ack(0));
+        assert!(peer.read_blocks(1, blksize, window) == file);
+    })
+}
+
+fn of_write(blocks: usize, blksize: usize, window: usize) -> Calls {
+    let file = file(blocks, blksize);
+    of_transfer(folder(), |server| {
+        let texts = [blksize, window].map(|value| value.to_string());
+        let options = [("blksize", &*texts[0]), ("windowsize", &*texts[1]), ("timeout", "60")];
+        let mut peer = Peer::of(server);
+        peer.ask(wrq("file", &options));
+        peer.expect_next(oack(&options));
+        let payloads = file.chunks(blksize).chain([&[][..]]);
+        let packets: Vec<_> =
+            (1..).zip(payloads).map(|(number, bytes)| data(number, bytes)).collect();
+        for (last, together) in (window..).step_by(window).zip(packets.chunks(window)) {
+            peer.send_together(together);
+            peer.expect_next(ack(last.try_into().expect("16 bits")));
+        }
+        assert!(fs::read(server.root().join("file")).expect("the upload") == file);
+    })
+}
+
+/// Windows of which the cost is told apart from that of the rest of a transfer.
+const WINDOWS: usize = 1000;
+
+/// Expects that each window of blocks costs each of these calls once, and nothing else. A twentieth of a
+/// call is for what is done now and then, and for what a slow machine needs besides: wake-ups by a clock.
+#[track_caller]
+fn expect_each(of: impl Fn(usize) -> Calls, window: usize, calls: &[&str]) {
+    let (less, mut more) = (of(window), of(window * (1 + WINDOWS)));
+    for (call, count) in &mut more {
+        *count = count.saturating_sub(less.get(call).copied().unwrap_or_default());
+    }
+    more.retain(|_, count| *count > 0);
+    let few = WINDOWS / 20;
+    for call in calls {
+        assert!(more.get(*call) >= Some(&(WINDOWS - few)), "{call}: {more:?}");
+    }
+    let all: usize = more.values().sum();
+    assert!(all <= WINDOWS * calls.len() + few, "{all} calls: {more:?}");
 }
 
 #[test]
-fn a_block_in_lock_step_costs_one_wake_up_one_receive_and_one_send() {
-    let calls = of_more(1000, 1);
-    let (once, never) = each(1000);
-    for call in ["epoll_wait", "recvfrom", "sendto"] {
-        assert!(once(calls[call]), "{calls:?}");
-    }
-    for call in ["recvmmsg", "recvmsg", "sendmsg", "ioctl", "fcntl", "lseek", "timerfd_settime"] {
-        assert!(never(calls[call]), "{call}: {calls:?}");
-    }
+fn a_block_that_goes_out_in_lock_step_costs_three_calls() {
+    expect_each(|blocks| of_read(blocks, 512, 1), 1, &["epoll_wait", "recvfrom", "sendto"]);
 }
 
 #[test]
-fn a_window_costs_one_wake_up_one_receive_and_one_send() {
-    let calls = of_more(100 * 16, 16);
-    let (once, never) = each(100);
-    for call in ["epoll_wait", "recvmmsg", "sendmsg"] {
-        assert!(once(calls[call]), "{calls:?}");
-    }
-    for call in ["recvfrom", "recvmsg", "sendto", "ioctl", "fcntl", "lseek", "timerfd_settime"] {
-        assert!(never(calls[call]), "{call}: {calls:?}");
-    }
+fn a_window_that_goes_out_costs_four_calls() {
+    let calls = ["epoll_wait", "recvmmsg", "preadv", "sendmsg"];
+    expect_each(|blocks| of_read(blocks, 1428, 16), 16, &calls);
+}
+
+#[test]
+fn a_block_that_comes_in_in_lock_step_costs_four_calls() {
+    let calls = ["epoll_wait", "recvmmsg", "pwrite64", "sendto"];
+    expect_each(|blocks| of_write(blocks, 512, 1), 1, &calls);
+}
+
+#[test]
+fn a_window_that_comes_in_costs_four_calls() {
+    let calls = ["epoll_wait", "recvmmsg", "pwritev", "sendto"];
+    expect_each(|blocks| of_write(blocks, 1428, 16), 16, &calls);
 }

@@ -3,10 +3,13 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasher as _, RandomState},
-    io,
+    io::{self, IoSlice},
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    os::fd::AsRawFd as _,
     time::Duration,
 };
+
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 
 use crate::server::Server;
 
@@ -67,6 +70,20 @@ impl Peer {
         let datagram = datagram.as_ref();
         let sent = self.socket.send_to(datagram, to).expect("loopback takes datagrams");
         assert_eq!(sent, datagram.len());
+    }
+
+    /// Sends datagrams to where the answer came from, at once: the system hands them on together. All
+    /// but the last have the same length.
+    #[track_caller]
+    pub(crate) fn send_together(&self, datagrams: &[Vec<u8>]) {
+        let len =
+            datagrams.first().map_or(0, Vec::len).try_into().expect("the length of a datagram");
+        let bytes = datagrams.concat();
+        let (parts, cut) = ([IoSlice::new(&bytes)], [ControlMessage::UdpGsoSegments(&len)]);
+        let to = SockaddrStorage::from(self.tid());
+        let socket = self.socket.as_raw_fd();
+        let sent = sendmsg(socket, &parts, &cut, MsgFlags::empty(), Some(&to));
+        assert_eq!(sent, Ok(bytes.len()), "loopback takes datagrams");
     }
 
     /// Expects exactly this datagram next.
