@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tftp_core::{Mode, Timeout};
+use tftp_core::{BlockSize, Mode, Timeout, WindowSize};
 use tftp_mio::client::{Client, Direction, Passing, Report, Settings, Sink, Source, TransferError};
 
 /// Takes whatever comes.
@@ -201,6 +201,53 @@ fn a_file_that_is_not_as_long_as_announced_is_not_stored() {
             assert_eq!(is_stored.recv(), Ok(()));
         }
     }
+}
+
+/// Such a window would lose its end every time.
+#[test]
+fn no_window_is_asked_for_that_the_receive_buffer_cannot_hold() {
+    const BLOCK: u16 = 65_464;
+    let (server, address) = server();
+    let peer = thread::spawn(move || {
+        let (request, from) = receive(&server);
+        let request = String::from_utf8(request).expect("text");
+        let fields: Vec<&str> = request.split('\0').skip(2).collect();
+        let ["octet", "blksize", "65464", "windowsize", window, "tsize", "0", ""] = fields[..]
+        else {
+            panic!("{fields:?}")
+        };
+        server
+            .send_to(format!("\0\x06blksize\065464\0windowsize\0{window}\0").as_bytes(), from)
+            .expect("loopback");
+        assert_eq!(receive(&server).0, b"\0\x04\0\0");
+        let window = window.parse().expect("a small number");
+        assert!((1..=32).contains(&window), "{window}");
+        for number in 1..=window {
+            let block = [&[0, 3, 0, number][..], &vec![7; BLOCK.into()]].concat();
+            server.send_to(&block, from).expect("loopback");
+        }
+        // On a busy machine a pause of ours draws one of an earlier block.
+        while receive(&server).0 != [0, 4, 0, window] {}
+        server.send_to(&[0, 3, 0, window + 1], from).expect("loopback");
+        while receive(&server).0 != [0, 4, 0, window + 1] {}
+        // What goes out is for the other side to hold.
+        let (request, from) = receive(&server);
+        let request = String::from_utf8(request).expect("text");
+        assert!(request.contains("\0windowsize\x0064\0"), "{request:?}");
+        server.send_to(b"\0\x05\0\x01\0", from).expect("loopback");
+        window
+    });
+    let mut client = Client::new().expect("a poll descriptor");
+    let settings = Settings {
+        block_size: BlockSize::new(BLOCK).expect("the largest"),
+        window_size: WindowSize::new(64).expect("not zero"),
+        ..Settings::default()
+    };
+    let report = get(&mut client, address, b"a", &settings).expect("a file");
+    assert!(put(&mut client, address, b"a", &settings).is_err());
+    let window = peer.join().expect("the script was followed");
+    assert_eq!(report.narrowed, WindowSize::new(window.into()).ok());
+    assert_eq!(report.bytes, u64::from(window) * u64::from(BLOCK));
 }
 
 #[test]

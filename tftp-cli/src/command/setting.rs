@@ -64,7 +64,9 @@ pub(crate) const WINDOWSIZE: Spec = Spec {
     aliases: &[],
     usage: "windowsize [N]",
     summary: "show or set the blocks in a window to ask for",
-    detail: "1 to 32767 (RFC 7440). 1 acknowledges every block, as servers of old do.",
+    detail: "\
+1 to 32767 (RFC 7440). 1 acknowledges every block, as servers of old do. get asks for fewer where
+the receive buffer does not hold so many, and says so.",
     arguments: &[],
     parse: |words| change(words, value::window_size).map(Command::WindowSize),
 };

@@ -166,6 +166,7 @@ mod tests {
             duration: Duration::from_millis(500),
             options: Options::NONE.with_block_size(BlockSize::MAX),
             retransmissions: 2,
+            narrowed: None,
             asked_again: Some(Declined::Unanswered),
         };
         assert_eq!(

@@ -22,6 +22,10 @@ pub(super) fn summary(transfer: &str, report: &Report) -> String {
         1 => line.push_str(", 1 packet sent again"),
         many => line.extend([", ", &many.to_string(), " packets sent again"]),
     }
+    if let Some(window) = report.narrowed {
+        let held = window.get().to_string();
+        line.extend([", asked for windowsize ", &held, " as the receive buffer holds no more"]);
+    }
     if let Some(declined) = &report.asked_again {
         line.extend([", asked again with fewer options ", &why(declined)]);
     }
@@ -49,7 +53,7 @@ pub(super) fn rate(report: &Report) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use tftp_core::{BlockSize, ErrorCode, Options};
+    use tftp_core::{BlockSize, ErrorCode, Options, WindowSize};
     use tftp_mio::client::{Declined, Report};
 
     use super::summary;
@@ -60,6 +64,7 @@ mod tests {
             duration: Duration::from_millis(100),
             options,
             retransmissions: 0,
+            narrowed: None,
             asked_again: None,
         }
     }
@@ -82,6 +87,15 @@ mod tests {
             "put a -> b: 600 bytes in 0.100 s (5.86 KiB/s), blksize=65464, \
              2 packets sent again, asked again with fewer options because there was no answer"
         );
+    }
+
+    #[test]
+    fn a_smaller_window_than_was_set_is_told_with_its_reason() {
+        let mut report = report(Options::NONE.with_window_size(WindowSize::LOCK_STEP));
+        report.narrowed = WindowSize::new(3).ok();
+        let told = summary("get a -> b", &report);
+        let end = ", asked for windowsize 3 as the receive buffer holds no more";
+        assert!(told.ends_with(end), "{told}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::{
 
 use mio::{Events, Interest, Poll, Registry, Token, event::Event};
 use tftp_core::{
-    ErrorCode, Failure, Instant, Order, Receiver, Request, Sender, Status, Timing, Verdict,
+    BlockSize, ErrorCode, Failure, Instant, Operation, Order, Receiver, Request, Sender, Status,
+    Timing, Verdict, WindowSize,
 };
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     clock::Clock,
     observe::{Observer, Watch},
-    socket::{BATCH, Inbox, Run, Socket},
+    socket::{BATCH, Inbox, Run, Socket, window_for},
     transfer::{Content, Outbox, Pumped, Transfer},
 };
 
@@ -67,6 +68,7 @@ impl From<TransferError> for Failed {
 struct Running {
     clock: Clock,
     socket: Socket,
+    narrowed: Option<WindowSize>,
     /// The socket was full; it is watched for room.
     blocked: bool,
     transfer: Transfer,
@@ -82,8 +84,6 @@ struct Running {
 
 impl Attempt<'_> {
     pub(super) fn run(mut self, content: Content) -> Result<Finished, Failed> {
-        let mut datagram = [0; Request::MAX_LEN];
-        let len = self.request.encode(&mut datagram).map_err(TransferError::from)?;
         if self.canceller.is_cancelled() {
             return Err(TransferError::Cancelled.into());
         }
@@ -94,6 +94,9 @@ impl Attempt<'_> {
         });
         let mut socket = socket.map_err(TransferError::Socket)?;
         socket.prepare_to_receive().map_err(TransferError::Socket)?;
+        let narrowed = self.narrow(&socket).map_err(TransferError::Socket)?;
+        let mut datagram = [0; Request::MAX_LEN];
+        let len = self.request.encode(&mut datagram).map_err(TransferError::from)?;
         unreachable::listen(socket.io());
         let size = match &content {
             Content::Source(source) => source.size(),
@@ -106,6 +109,7 @@ impl Attempt<'_> {
         let mut running = Running {
             clock,
             socket,
+            narrowed,
             blocked: false,
             transfer,
             outbox: Outbox::new(),
@@ -144,6 +148,19 @@ impl Attempt<'_> {
             }
         }
         result
+    }
+
+    /// Has a file asked for in a window that the socket can hold. Returns that where it is smaller than
+    /// what was to be asked for.
+    fn narrow(&mut self, socket: &Socket) -> io::Result<Option<WindowSize>> {
+        let options = self.request.options;
+        let (Operation::Read, Some(asked)) = (self.request.operation, options.window_size()) else {
+            return Ok(None);
+        };
+        let block_size = options.block_size().unwrap_or(BlockSize::DEFAULT);
+        let held = window_for(socket.receive_buffer()?, block_size);
+        self.request.options = options.with_window_size(asked.min(held));
+        Ok((held < asked).then_some(held))
     }
 
     fn watch(&self, socket: &Socket) -> io::Result<Option<Watch>> {
@@ -341,6 +358,7 @@ impl Running {
             duration: self.clock.now().saturating_duration_since(Instant::ZERO),
             options: summary.params.options,
             retransmissions: counted.retransmissions,
+            narrowed: self.narrowed,
             asked_again: None,
         };
         let lingerer = matches!(status, Status::Lingering(_)).then_some(Lingerer {

@@ -74,8 +74,9 @@ pub struct Settings {
     pub options: bool,
     /// The block size to ask for.
     pub block_size: BlockSize,
-    /// The window size to ask for, up to [`WindowSize::LARGEST_SAFE`]. Not asked for where
-    /// [`Client::get`] reads netascii.
+    /// The window size to ask for, up to [`WindowSize::LARGEST_SAFE`]. [`Client::get`] asks for a
+    /// smaller one where the receive buffer that the system grants does not hold so many blocks, and
+    /// in netascii for none.
     pub window_size: WindowSize,
     /// The retransmission interval to ask for; `None` measures it instead.
     pub timeout: Option<Timeout>,
@@ -120,6 +121,9 @@ pub struct Report {
     pub options: Options,
     /// Packets that had to be sent again.
     pub retransmissions: u64,
+    /// The window size that was asked for instead of that in [`Settings`], because the receive buffer
+    /// holds no larger window.
+    pub narrowed: Option<WindowSize>,
     /// The server would not have the options first asked for, and was asked with fewer or none.
     pub asked_again: Option<Declined>,
 }

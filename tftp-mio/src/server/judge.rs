@@ -3,12 +3,11 @@
 
 use std::{io, net::IpAddr, sync::Arc};
 
-use tftp_core::{
-    BlockSize, ErrorCode, Limits, Mode, Operation, Options, Refusal, Request, WindowSize,
-};
+use tftp_core::{BlockSize, ErrorCode, Limits, Mode, Operation, Options, Refusal, Request};
 
 use super::Config;
 use crate::{
+    socket::window_for,
     storage::{
         Denied, Listener, Storage, Wanted,
         netascii::{NetasciiSink, NetasciiSource},
@@ -86,8 +85,6 @@ impl Judge {
                 Ok((options, Content::Source(source)))
             }
             Operation::Write => {
-                // A peer sends all of a window at once: one that our buffer cannot hold would lose
-                // its end every time.
                 let buffer = carrier.receive_buffer().map_err(|error| no_buffer(&error))?;
                 let asked = request.options.block_size().unwrap_or(BlockSize::DEFAULT);
                 let block_size = asked.min(limits.max_block_size);
@@ -150,15 +147,6 @@ impl Carrier for Anything {
     fn longest_datagram(&mut self) -> usize {
         usize::MAX
     }
-}
-
-/// Blocks of that size which a receive buffer of `bytes` holds, in the system's way of counting:
-/// Linux charges a datagram with the memory that it occupies, about the next power of two.
-fn window_for(bytes: usize, block_size: BlockSize) -> WindowSize {
-    const OVERHEAD: usize = 768;
-    let datagram = (usize::from(block_size.get()) + 400).next_power_of_two() + OVERHEAD;
-    let blocks = u16::try_from(bytes / datagram).unwrap_or(u16::MAX);
-    WindowSize::new(blocks).unwrap_or(WindowSize::LOCK_STEP)
 }
 
 fn denied(refusal: Refusal) -> Denied {

@@ -10,8 +10,10 @@ mod open;
 mod paths;
 mod plain;
 mod udp;
+mod window;
 
 pub(crate) use inbox::{Arrival, BATCH, Batch, Inbox, Run};
 pub(crate) use open::{address_towards, is_broadcast, is_local};
 pub(crate) use paths::Paths;
 pub(crate) use udp::{Route, Socket};
+pub(crate) use window::window_for;
