@@ -108,6 +108,30 @@ fn status_4_is_a_full_disk_and_the_server_is_told() {
     assert!(run.stderr.contains("No space left on device"), "{}", run.stderr);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn status_4_is_a_standard_output_that_takes_no_more_and_the_server_is_told_at_once() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    for (stdout, why, told) in [
+        (full.into(), "No space left on device", &b"\0\x05\0\x03no space left\0"[..]),
+        (std::process::Stdio::from(closed), "Broken pipe", b"\0\x05\0\0input/output error\0"),
+    ] {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept(b"\0\x01b\0octet\0");
+            peer.send_data(1, &[0; 512]);
+            assert_eq!(peer.receive(), told);
+        });
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tftp"));
+        command.args(["--no-options", "127.0.0.1", &server.port, "-c", "get b -"]);
+        let streams = command.stdout(stdout).stderr(std::process::Stdio::piped());
+        let run = Run::of(streams.spawn().unwrap()).ends_with(4);
+        server.finish();
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn an_object_beside_the_file_goes_to_standard_error() {
     let folder = tempdir().unwrap();

@@ -5,11 +5,11 @@ mod stdin;
 use std::{
     env,
     ffi::OsStr,
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
 };
 
-use tftp_mio::client::Sink;
+use tftp_mio::client::{Download, Sink};
 
 use crate::word;
 pub(crate) use stdin::Stdin;
@@ -38,41 +38,30 @@ pub(crate) fn path(word: &OsStr) -> PathBuf {
     }
 }
 
-/// Standard output as the place for a fetched file.
-pub(crate) struct Stdout {
-    written: u64,
-}
+/// Standard output as the place for a fetched file: past the buffer of the standard library, which
+/// would write line by line.
+///
+/// # Errors
+/// When the system has no descriptor left.
+pub(crate) fn stdout() -> io::Result<Box<dyn Sink>> {
+    #[cfg(unix)]
+    use std::os::fd::AsFd as _;
+    #[cfg(windows)]
+    use std::os::windows::io::AsHandle as _;
 
-impl Stdout {
-    pub(crate) fn sink() -> Box<dyn Sink> {
-        Box::new(Self { written: 0 })
-    }
-}
-
-impl Sink for Stdout {
-    fn seekable(&self) -> bool {
-        false
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if offset != self.written {
-            return Err(io::ErrorKind::NotSeekable.into());
-        }
-        io::stdout().write_all(bytes)?;
-        self.written += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        io::stdout().flush()
-    }
+    let stdout = io::stdout();
+    #[cfg(unix)]
+    let own = stdout.as_fd().try_clone_to_owned()?;
+    #[cfg(windows)]
+    let own = stdout.as_handle().try_clone_to_owned()?;
+    Ok(Download::to(own.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{Stdout, last_part};
+    use super::last_part;
 
     #[test]
     fn the_last_part_of_a_name_is_a_file_in_the_local_folder() {
@@ -90,12 +79,5 @@ mod tests {
             let local = local.map(Path::new);
             assert_eq!(last_part(remote.as_bytes()).as_deref(), local, "{remote}");
         }
-    }
-
-    #[test]
-    fn standard_output_cannot_go_back() {
-        let mut sink = Stdout::sink();
-        assert!(!sink.seekable());
-        assert!(sink.write_at(1, b"a").is_err());
     }
 }

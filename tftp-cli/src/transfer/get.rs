@@ -72,7 +72,7 @@ impl Session {
             // Made only now that signals are heard, so that no temporary file is left behind.
             let sink = match (opened.take(), &path) {
                 (Some(sink), _) => sink,
-                (None, None) => local::Stdout::sink(),
+                (None, None) => local::stdout().map_err(|error| Fault::local(&way, error))?,
                 (None, Some(path)) => create(path, &way)?,
             };
             client

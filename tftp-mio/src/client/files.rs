@@ -102,7 +102,7 @@ impl Download {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(found) if !found.is_file() => {
-                return Ok(Box::new(Device(OpenOptions::new().write(true).open(path)?)));
+                return Ok(Self::to(OpenOptions::new().write(true).open(path)?));
             }
             Ok(found) if found.permissions().readonly() => {
                 return Err(io::ErrorKind::PermissionDenied.into());
@@ -121,6 +121,11 @@ impl Download {
             .and_then(|open| Draft::begin(&open, Purpose::Download))
             .map_err(|error| no_file_in(folder, &error))?;
         Ok(Box::new(Whole { draft, target }))
+    }
+
+    /// Writes to what is open already, such as standard output, as bytes come.
+    pub fn to(file: File) -> Box<dyn Sink> {
+        Box::new(Device(file))
     }
 }
 
@@ -187,7 +192,7 @@ impl Sink for Whole {
     }
 }
 
-/// Something that is not a regular file: it takes bytes as they come.
+/// Something that takes bytes as they come: a device, a pipe, standard output.
 struct Device(File);
 
 impl Sink for Device {
@@ -199,6 +204,20 @@ impl Sink for Device {
         self.0.write_all(bytes)
     }
 
+    fn write_vectored_at(&mut self, _: u64, mut buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
+        // Empty ones are passed over, so that nothing left means all written.
+        IoSlice::advance_slices(&mut buffers, 0);
+        while !buffers.is_empty() {
+            match self.0.write_vectored(buffers) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut buffers, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.0.flush()
     }
@@ -208,10 +227,11 @@ impl Sink for Device {
 mod tests {
     use std::{
         fs,
-        io::{self, IoSliceMut},
+        io::{self, IoSlice, IoSliceMut, Read as _},
+        path::Path,
     };
 
-    use super::{Download, Source, Upload};
+    use super::{Download, Sink, Source, Upload};
 
     #[test]
     fn a_file_that_changes_its_size_while_it_is_sent_is_not_sent_to_its_end() {
@@ -232,25 +252,68 @@ mod tests {
         assert_eq!(source.read_at(2, &mut [0; 9]).unwrap(), 4);
     }
 
+    /// What the system has counted for this thread: the `read` calls, with those that it takes to learn
+    /// their own number, or the `write` calls.
+    #[cfg(target_os = "linux")]
+    fn calls(which: &str) -> u64 {
+        let told = fs::read_to_string("/proc/thread-self/io").unwrap();
+        told.lines().find_map(|line| line.strip_prefix(which)).unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn pipe() -> (io::PipeReader, Box<dyn Sink>) {
+        let (reader, writer) = io::pipe().unwrap();
+        (reader, Download::to(std::os::fd::OwnedFd::from(writer).into()))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_comes_at_once_is_written_to_a_pipe_by_one_call() {
+        let (mut reader, mut sink) = pipe();
+        assert!(!sink.seekable());
+        // An empty block may be among them.
+        let blocks: Vec<_> = (0..64).map(|number| vec![number; usize::from(number)]).collect();
+        let mut buffers: Vec<_> = blocks.iter().map(|block| IoSlice::new(block)).collect();
+        let before = calls("syscw: ");
+        sink.write_vectored_at(0, &mut buffers).unwrap();
+        assert_eq!(calls("syscw: ") - before, 1);
+        // More than one call takes.
+        let mut buffers = vec![IoSlice::new(b"x"); 3000];
+        sink.write_vectored_at(2016, &mut buffers).unwrap();
+        sink.finish().unwrap();
+        let mut came = Vec::new();
+        reader.read_to_end(&mut came).unwrap();
+        assert!(came == [blocks.concat(), vec![b'x'; 3000]].concat());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn trouble_with_a_device_or_a_pipe_is_told() {
+        let device = Download::create(Path::new("/dev/full")).unwrap();
+        let (reader, pipe) = pipe();
+        drop(reader);
+        for (mut sink, trouble) in
+            [(device, io::ErrorKind::StorageFull), (pipe, io::ErrorKind::BrokenPipe)]
+        {
+            let mut buffers = [IoSlice::new(b"a"), IoSlice::new(b"b")];
+            assert_eq!(sink.write_vectored_at(0, &mut buffers).unwrap_err().kind(), trouble);
+            assert_eq!(sink.write_at(0, b"a").unwrap_err().kind(), trouble);
+        }
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_window_is_read_by_one_call() {
-        /// What the system has counted for this thread, the reading of its own count included.
-        fn reads() -> u64 {
-            let told = fs::read_to_string("/proc/thread-self/io").unwrap();
-            told.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
-        }
-
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, [7; 64 * 100 + 50]).unwrap();
         let mut source = Upload::open(&path).unwrap();
         let mut window = [[0; 100]; 64];
         let mut buffers = window.each_mut().map(|block| IoSliceMut::new(block));
-        let at_first = reads();
-        let before = reads();
+        let at_first = calls("syscr: ");
+        let before = calls("syscr: ");
         let read = source.read_vectored_at(0, &mut buffers).unwrap();
-        assert_eq!(reads() - before, before - at_first + 1);
+        assert_eq!(calls("syscr: ") - before, before - at_first + 1);
         assert_eq!((read, window), (64 * 100, [[7; 100]; 64]));
 
         // Its end, and when it has become shorter.
@@ -305,7 +368,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_folder_that_takes_no_files_is_not_said_to_be_missing() {
-        let error = Download::create(std::path::Path::new("/proc/x")).err().unwrap();
+        let error = Download::create(Path::new("/proc/x")).err().unwrap();
         assert_eq!(error.to_string(), "no file can be made in \"/proc\"");
     }
 
