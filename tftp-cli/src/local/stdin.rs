@@ -6,7 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, Read as _},
+    io::{self, IoSliceMut, Read as _},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -162,16 +162,25 @@ impl Source for Reading {
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_vectored_at(offset, &mut [IoSliceMut::new(buffer)])
+    }
+
+    fn read_vectored_at(
+        &mut self,
+        offset: u64,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> io::Result<usize> {
+        let asked: usize = buffers.iter().map(|buffer| buffer.len()).sum();
         let mut state = self.shared.state();
         let Some(skipped) = offset.checked_sub(state.start) else {
             return Err(io::ErrorKind::NotSeekable.into());
         };
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let there = state.kept.len().saturating_sub(skipped).min(buffer.len());
-        if there < buffer.len() {
+        let there = state.kept.len().saturating_sub(skipped).min(asked);
+        if there < asked {
             match state.end {
                 None => {
-                    state.wanted = state.wanted.max(offset + buffer.len() as u64);
+                    state.wanted = state.wanted.max(offset + asked as u64);
                     state.waiting = Some(Arc::clone(&self.wake));
                     self.shared.changed.notify_all();
                     return Err(io::ErrorKind::WouldBlock.into());
@@ -187,7 +196,12 @@ impl Source for Reading {
         let from_first = first.get(skipped..).unwrap_or_default();
         let from_second = second.get(skipped.saturating_sub(first.len())..).unwrap_or_default();
         let mut pieces = from_first.chain(from_second);
-        pieces.read_exact(&mut buffer[..there])?;
+        let mut left = there;
+        for buffer in buffers {
+            let len = buffer.len().min(left);
+            pieces.read_exact(&mut buffer[..len])?;
+            left -= len;
+        }
         Ok(there)
     }
 
@@ -266,7 +280,7 @@ mod input {
 #[cfg(test)]
 mod tests {
     use std::{
-        io,
+        io::{self, IoSliceMut},
         sync::{
             Arc,
             atomic::{AtomicBool, Ordering},
@@ -322,6 +336,32 @@ mod tests {
         }
         assert_eq!(source.read_at(4, &mut buffer).unwrap(), 2);
         assert_eq!(&buffer[..2], b"ef");
+    }
+
+    #[test]
+    fn a_window_is_there_as_a_whole_or_at_its_end() {
+        let (chunks, stdin) = stream();
+        chunks.send(b"abcde").unwrap();
+        stdin.wait_for_the_first()();
+        let (woken, wake) = mpsc::channel();
+        let mut source = stdin.source(move || woken.send(()).unwrap());
+        let mut window = [[0; 3]; 3];
+        let mut read = |offset| {
+            let mut buffers = window.each_mut().map(|block| IoSliceMut::new(block));
+            source.read_vectored_at(offset, &mut buffers).map_err(|error| error.kind())
+        };
+        assert_eq!(read(0), Err(io::ErrorKind::WouldBlock));
+        assert_eq!(stdin.0.state().wanted, 9);
+        chunks.send(b"fghijklm").unwrap();
+        wake.recv().unwrap();
+        assert_eq!(read(0), Ok(9));
+        drop(chunks);
+        while let Err(kind) = read(9) {
+            assert_eq!(kind, io::ErrorKind::WouldBlock);
+            wake.recv().unwrap();
+        }
+        assert_eq!(read(9), Ok(4));
+        assert_eq!(window, [*b"jkl", *b"mef", *b"ghi"]);
     }
 
     #[test]
