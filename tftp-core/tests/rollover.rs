@@ -95,7 +95,7 @@ fn a_file_of_65535_blocks_is_not_begun_again_by_a_late_block_1() {
     assert_eq!(session.file.len(), 65_534 * 8 + 3);
 }
 
-/// 32 GiB in the smallest blocks. (A receiver's count is tested beside it, in `src/receiver.rs`.)
+/// 32 GiB in the smallest blocks. (A receiver's count is tested beside it, in `src/receiver/mod.rs`.)
 #[test]
 fn f32_a_sender_counts_more_than_four_billion_blocks() {
     const LEN: u64 = 8 * ((1 << 32) + 40_000) + 3;
