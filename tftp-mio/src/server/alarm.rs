@@ -34,8 +34,10 @@ pub(crate) struct Alarm {
 /// The time is minded as long as this is kept.
 pub(crate) struct Minded<'s>(&'s Alarm);
 
-/// How one loop is woken, and when.
+/// How one loop is woken, and when. Each is in cache lines of its own, as its loop writes to it before
+/// it sleeps.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Bell {
     waker: Arc<Waker>,
     /// On the alarm's clock, in nanoseconds.

@@ -9,17 +9,23 @@ use super::Stopper;
 
 /// How often a loop has gone round.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rounds(Arc<AtomicU64>);
+pub(crate) struct Rounds(Arc<Count>);
+
+/// In cache lines of its own, as the loop writes to it whenever it goes round.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Count(AtomicU64);
 
 impl Rounds {
     /// Counts one.
     pub(crate) fn count(&self) {
         // Only its own loop writes to it.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        let count = &self.0.0;
+        count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.0.load(Ordering::Relaxed)
     }
 }
 
