@@ -131,13 +131,7 @@ impl Running {
         if sleeps && self.look_around(events)? {
             return Ok(());
         }
-        loop {
-            match self.worker.poll.poll(events, (!sleeps).then_some(Duration::ZERO)) {
-                // By a stop of the process, say. What has come meanwhile counts before a time-out.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
+        poll_uninterrupted(&mut self.worker.poll, events, (!sleeps).then_some(Duration::ZERO))
     }
 
     /// Polls for a while, if that was asked for and transfers are active. Returns whether anything
@@ -149,7 +143,7 @@ impl Running {
         }
         let until = self.clock.now() + *busy_poll;
         loop {
-            poll.poll(events, Some(Duration::ZERO))?;
+            poll_uninterrupted(poll, events, Some(Duration::ZERO))?;
             if !events.is_empty() {
                 return Ok(true);
             }
@@ -246,6 +240,21 @@ impl Running {
             self.worker.sessions.abort_unproved(now, FAREWELL);
         }
         !self.worker.sessions.any_running()
+    }
+}
+
+/// Waits, at most for that long. A signal, as by a stop of the process, ends no wait: what has come
+/// meanwhile counts before a time-out.
+fn poll_uninterrupted(
+    poll: &mut Poll,
+    events: &mut Events,
+    at_most: Option<Duration>,
+) -> io::Result<()> {
+    loop {
+        match poll.poll(events, at_most) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 
