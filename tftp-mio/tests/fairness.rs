@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 use tftp_core::{ErrorCode, WindowSize};
 use tftp_mio::{
     server::{Config, Server, Stopper},
@@ -28,10 +29,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(storage: impl Storage + 'static) -> Self {
+    fn start(single_port: bool, storage: impl Storage + 'static) -> Self {
         let mut config = Config {
             listen: vec!["127.0.0.1:0".parse().expect("an address")],
             workers: NonZeroUsize::MIN,
+            single_port,
             ..Config::default()
         };
         config.limits.max_window_size = WindowSize::new(WINDOW).expect("a window");
@@ -150,7 +152,7 @@ fn a_transfer_that_can_send_on_and_on_leaves_others_their_turns() {
             }
         }
     };
-    let server = Running::start(Scripted { opened, read });
+    let server = Running::start(false, Scripted { opened, read });
     let request = format!("\0\x01busy\0octet\0windowsize\0{WINDOW}\0");
     busy.send_to(request.as_bytes(), server.address).expect("loopback takes it");
     let (oack, tid) = receive(&busy);
@@ -170,8 +172,25 @@ fn a_transfer_that_can_send_on_and_on_leaves_others_their_turns() {
 
 #[test]
 fn a_storm_of_requests_leaves_running_transfers_their_turns() {
-    /// Requests behind the one during which the transfer's ACK comes.
-    const STORM: u64 = 400;
+    let before = requests_before_the_next_block(false, 400, 1);
+    // What one receive of the listening socket takes, twice.
+    assert!(before <= 2 * 32, "{before} requests came first");
+}
+
+#[test]
+fn a_storm_that_comes_together_leaves_running_transfers_their_turns() {
+    /// As many as the system cuts a send into.
+    const TOGETHER: usize = 64;
+    for single_port in [false, true] {
+        let before = requests_before_the_next_block(single_port, 20, TOGETHER);
+        assert!(before <= 20, "{before} requests came first");
+    }
+}
+
+/// Sends a storm of requests, several with each send, and then the ACK of a transfer that runs.
+/// Returns how many of the requests were handled before that.
+fn requests_before_the_next_block(single_port: bool, sends: usize, together: usize) -> u64 {
+    const REQUEST: &[u8] = b"\0\x01storm\0octet\0";
     const NEVER: u64 = u64::MAX;
     let opens = Arc::new(AtomicU64::new(0));
     let at_read = Arc::new(AtomicU64::new(NEVER));
@@ -203,7 +222,7 @@ fn a_storm_of_requests_leaves_running_transfers_their_turns() {
             }
         }
     };
-    let server = Running::start(Scripted { opened, read });
+    let server = Running::start(single_port, Scripted { opened, read });
     let [running, storm] = [client(), client()];
     running.send_to(b"\0\x01file\0octet\0", server.address).expect("loopback takes it");
     let (first, tid) = receive(&running);
@@ -213,8 +232,10 @@ fn a_storm_of_requests_leaves_running_transfers_their_turns() {
     storm.send_to(b"\0\x01gate\0octet\0", server.address).expect("loopback takes it");
     gate.wait();
     storm.send_to(b"\0\x01gate\0octet\0", server.address).expect("loopback takes it");
-    for _ in 0..STORM {
-        storm.send_to(b"\0\x01storm\0octet\0", server.address).expect("loopback takes it");
+    let length = REQUEST.len().try_into().expect("a few bytes");
+    setsockopt(&storm, UdpGsoSegment, &length).expect("a system that cuts");
+    for _ in 0..sends {
+        storm.send_to(&REQUEST.repeat(together), server.address).expect("loopback takes it");
     }
     gate.wait();
     gate.wait();
@@ -222,9 +243,6 @@ fn a_storm_of_requests_leaves_running_transfers_their_turns() {
     await_arrival(tid.port());
     gate.wait();
     assert_eq!(receive(&running).0, [0, 3, 0, 2]);
-
-    // What one receive of the listening socket takes, twice.
-    let before = at_read.load(Ordering::Relaxed);
-    assert!(before <= 2 * 32, "{before} of {STORM} requests came first");
     server.stop();
+    at_read.load(Ordering::Relaxed)
 }

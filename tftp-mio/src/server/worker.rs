@@ -199,11 +199,19 @@ impl Running {
             {
                 continue;
             }
-            for datagram in run.datagrams() {
-                let served = *single_port
-                    && !is_request(datagram)
-                    && sessions.handle_datagrams(now, index, from, iter::once(datagram));
-                if !served && !stopping {
+            for together in run.buffers() {
+                let mut latest = None;
+                for datagram in together {
+                    let served = *single_port
+                        && !is_request(datagram)
+                        && sessions.handle_datagrams(now, index, from, iter::once(datagram));
+                    if !served && (latest.is_none() || is_request(datagram)) {
+                        latest = Some(datagram);
+                    }
+                }
+                // Of what one peer has sent at once this would replace all other requests before
+                // they are answered, and they may be many.
+                if let Some(datagram) = latest.filter(|_| !stopping) {
                     let arrival = Arrival { index, from, to, datagram };
                     reception.handle(now, arrival, sessions);
                 }

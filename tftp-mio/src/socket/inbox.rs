@@ -1,6 +1,9 @@
 //! Datagrams on their way in: taken from a socket many at a time, and handed on by their sender.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    slice::Chunks,
+};
 
 use quinn_udp::RecvMeta;
 
@@ -75,8 +78,13 @@ impl<'b> Run<'b> {
     }
 
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        self.meta.iter().zip(self.buffers).flat_map(|(meta, buffer)| {
-            // Several may share a buffer, one every `stride` bytes.
+        self.buffers().flatten()
+    }
+
+    /// The same by buffers: several that were sent at once may share one.
+    pub(crate) fn buffers(&self) -> impl Iterator<Item = Chunks<'b, u8>> + use<'b> {
+        self.meta.iter().zip(self.buffers).map(|(meta, buffer)| {
+            // One every `stride` bytes.
             buffer.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1))
         })
     }
