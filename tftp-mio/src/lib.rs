@@ -13,6 +13,7 @@ pub use tftp_core;
 pub mod client;
 mod clock;
 mod observe;
+mod recent;
 pub mod server;
 mod slots;
 mod socket;

@@ -2,7 +2,6 @@
 //! whether the system cuts a long send into packets on that way.
 
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     time::Duration,
@@ -10,7 +9,9 @@ use std::{
 
 use tftp_core::Instant;
 
-/// Peers that are remembered; beyond that all are asked about anew.
+use crate::recent::Recent;
+
+/// Peers that are remembered at least, those of the latest packets.
 const MOST: usize = 4096;
 
 /// Routes change.
@@ -20,17 +21,16 @@ const GOOD_FOR: Duration = Duration::from_mins(10);
 const LEAST_MTU: u32 = 1280;
 
 /// The ways to all peers of a loop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Paths {
-    known: HashMap<(IpAddr, u32), Path>,
+    known: Recent<(IpAddr, u32), Path>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Path {
     mtu: u32,
     /// The system has refused to cut a send for this way.
     refused: bool,
-    asked_at: Instant,
 }
 
 impl Paths {
@@ -56,16 +56,14 @@ impl Paths {
             SocketAddr::V4(_) => 0,
             SocketAddr::V6(v6) => v6.scope_id(),
         };
-        let key = (peer.ip(), scope);
-        let outdated = |path: &Path| now >= path.asked_at + GOOD_FOR;
-        if self.known.get(&key).is_none_or(outdated) {
-            if self.known.len() >= MOST {
-                self.known.clear();
-            }
-            let mtu = mtu_to(peer).unwrap_or(LEAST_MTU);
-            self.known.insert(key, Path { mtu, refused: false, asked_at: now });
-        }
-        self.known.entry(key).or_insert(Path { mtu: LEAST_MTU, refused: true, asked_at: now })
+        let ask = || Path { mtu: mtu_to(peer).unwrap_or(LEAST_MTU), refused: false };
+        self.known.get(now, (peer.ip(), scope), ask)
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { known: Recent::new(MOST, GOOD_FOR) }
     }
 }
 
