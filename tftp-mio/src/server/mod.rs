@@ -18,6 +18,7 @@ mod alarm;
 mod clients;
 mod counters;
 mod giving_way;
+mod groups;
 mod helpers;
 mod histogram;
 mod judge;

@@ -4,7 +4,6 @@
 use std::{
     cell::Cell,
     hash::{BuildHasher, RandomState},
-    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -12,6 +11,7 @@ use tftp_core::{ErrorCode, Instant, Malformed, Options, Order, Packet, Receiver,
 
 use super::{
     counters::Refused,
+    groups::Groups,
     limits::{Full, Permit},
     own_addresses::OwnAddresses,
     policy::{Policy, Published, Subscription},
@@ -19,7 +19,7 @@ use super::{
     sessions::{Known, Parked, Sessions},
 };
 use crate::{
-    socket::{Arrival, Route, address_towards, is_broadcast},
+    socket::{Arrival, Route, address_towards},
     storage::{Denied, Wanted, other_file},
     transfer::{Content, Transfer},
 };
@@ -28,6 +28,7 @@ use crate::{
 pub(crate) struct Reception {
     policy: Subscription,
     own: Arc<OwnAddresses>,
+    groups: Groups,
     /// What is sent to a group comes to every worker's sockets; one of them answers.
     answers_groups: bool,
     fingerprints: RandomState,
@@ -50,7 +51,8 @@ impl Reception {
         answers_groups: bool,
     ) -> Self {
         let fingerprints = RandomState::new();
-        Self { policy: Subscription::new(policy), own, answers_groups, fingerprints }
+        let (policy, groups) = (Subscription::new(policy), Groups::new());
+        Self { policy, own, groups, answers_groups, fingerprints }
     }
 
     /// Decides from now on by the latest policy, and returns it.
@@ -84,7 +86,12 @@ impl Reception {
     }
 
     /// Takes a datagram that came to a listening socket.
-    pub(crate) fn handle(&self, now: Instant, mut arrival: Arrival<'_>, sessions: &mut Sessions) {
+    pub(crate) fn handle(
+        &mut self,
+        now: Instant,
+        mut arrival: Arrival<'_>,
+        sessions: &mut Sessions,
+    ) {
         let listening = sessions.listeners.address(arrival.index);
         let policy = self.policy.policy();
         let reporter = sessions.reporter();
@@ -96,7 +103,7 @@ impl Reception {
         if arrival.from.port() == 0 || self.own.contains(arrival.from) {
             return reporter.ignored(now, &arrival, Refused::Address, "nobody can be there");
         }
-        let group = is_group(listening, arrival.to);
+        let group = self.groups.contain(now, listening, arrival.to);
         if group && !self.answers_groups {
             return;
         }
@@ -249,18 +256,6 @@ fn answer(sessions: &Sessions, arrival: &Arrival<'_>, code: ErrorCode, text: &st
         && let Err(error) = listener.send(route, &error)
     {
         tracing::debug!(peer = %arrival.from, %error, "an ERROR could not be sent");
-    }
-}
-
-/// Whether an address of ours is one that others have too.
-fn is_group(listening: SocketAddr, to: IpAddr) -> bool {
-    match to {
-        // Only a wildcard takes what was sent to another address than its own.
-        IpAddr::V4(ip) => {
-            let any = listening.ip().is_unspecified();
-            ip.is_multicast() || (any && is_broadcast(ip))
-        }
-        IpAddr::V6(ip) => ip.is_multicast(),
     }
 }
 
