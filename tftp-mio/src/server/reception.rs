@@ -15,7 +15,7 @@ use super::{
     limits::{Full, Permit},
     own_addresses::OwnAddresses,
     policy::{Policy, Published, Subscription},
-    session::About,
+    session::{About, Way},
     sessions::{Known, Parked, Sessions},
 };
 use crate::{
@@ -153,31 +153,12 @@ impl Reception {
         // It is compared with one other.
         let fingerprint = (self.fingerprints.hash_one(arrival.datagram) >> 32) as u32;
         let known = sessions.known(now, arrival.from, fingerprint);
-        if patience == Patience::Order && sessions.put_off(arrival, known) {
+        if (patience == Patience::Order && sessions.put_off(arrival, known))
+            || !is_new(now, arrival, known, sessions)
+        {
             return;
         }
-        match known {
-            Known::Same(session) => return sessions.handle_repeated_request(now, session),
-            Known::Begun(_) => {
-                tracing::debug!(peer = %arrival.from, "request doubled");
-                return;
-            }
-            // PXE ROMs use their port again after an abort that was lost.
-            Known::Unanswered(session) => sessions.drop_replaced(now, session),
-            Known::No => {}
-        }
-        let mut way = match sessions.open_way(now, arrival) {
-            Ok(way) => way,
-            Err((_, told)) if patience != Patience::None && sessions.park(arrival, told) => return,
-            Err((why, _)) => {
-                let text = format!("server is busy: {why}");
-                let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
-                sessions.reporter().refused(now, arrival.from, request, None, &busy, Refused::Busy);
-                // There is no other socket to say so from; a client that heard nothing would ask
-                // again and again.
-                return answer(sessions, arrival, busy.code, &Denied::BUSY.text);
-            }
-        };
+        let Some(mut way) = open_way(now, arrival, request, sessions, patience) else { return };
         let file = Cell::default();
         let wanted = Wanted { file: Some(&file), ..Wanted::new(arrival.from.ip(), request) };
         let mut decide = |sessions: &mut Sessions| {
@@ -246,6 +227,42 @@ impl Reception {
             }
         }
     }
+}
+
+/// Whether a request begins a transfer, as far as is known of its peer; one that it replaces is dropped.
+/// One that repeats another has its answer repeated.
+fn is_new(now: Instant, arrival: &Arrival<'_>, known: Known, sessions: &mut Sessions) -> bool {
+    match known {
+        Known::No => {}
+        // PXE ROMs use their port again after an abort that was lost.
+        Known::Unanswered(session) => sessions.drop_replaced(now, session),
+        Known::Same(session) => sessions.handle_repeated_request(now, session),
+        Known::Begun(_) => tracing::debug!(peer = %arrival.from, "request doubled"),
+    }
+    matches!(known, Known::No | Known::Unanswered(_))
+}
+
+/// A way for the answer. Where there is none the request waits for one, or is refused.
+fn open_way(
+    now: Instant,
+    arrival: &Arrival<'_>,
+    request: &Request<'_>,
+    sessions: &mut Sessions,
+    patience: Patience,
+) -> Option<Way> {
+    match sessions.open_way(now, arrival) {
+        Ok(way) => return Some(way),
+        Err((_, told)) if patience != Patience::None && sessions.park(arrival, told) => {}
+        Err((why, _)) => {
+            let text = format!("server is busy: {why}");
+            let busy = Denied { code: ErrorCode::NOT_DEFINED, text: text.into() };
+            sessions.reporter().refused(now, arrival.from, request, None, &busy, Refused::Busy);
+            // There is no other socket to say so from; a client that heard nothing would ask again
+            // and again.
+            answer(sessions, arrival, busy.code, &Denied::BUSY.text);
+        }
+    }
+    None
 }
 
 /// Answers with an ERROR from the listening socket.
