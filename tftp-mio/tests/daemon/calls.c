@@ -12,13 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Those that a block needs, or once did.
+// Those that the tests name.
 static const char *names[] = {
 #ifdef SYS_epoll_wait
     [SYS_epoll_wait] = "epoll_wait",
 #else
     [SYS_epoll_pwait] = "epoll_wait",
 #endif
+    [SYS_connect] = "connect",
     [SYS_recvfrom] = "recvfrom",
     [SYS_recvmsg] = "recvmsg",
     [SYS_recvmmsg] = "recvmmsg",
@@ -29,7 +30,6 @@ static const char *names[] = {
     [SYS_preadv2] = "preadv",
     [SYS_pwrite64] = "pwrite64",
     [SYS_pwritev] = "pwritev",
-    [SYS_futex] = "futex",
 };
 #define NAMES (sizeof names / sizeof *names)
 

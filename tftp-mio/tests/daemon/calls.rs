@@ -13,16 +13,16 @@ use crate::{
 /// Calls by their names, those that no test names by their numbers.
 type Calls = BTreeMap<String, usize>;
 
-/// What a transfer has cost, from the start of the server to its end.
-fn of_transfer(root: TempDir, transfer: impl FnOnce(&Server)) -> Calls {
+/// What a server with these options has cost from its start to its end, while peers talked to it.
+fn counted(root: TempDir, options: &[&str], talk: impl FnOnce(&Server)) -> Calls {
     let tools = TempDir::new().expect("a folder");
     let counter = tools.path().join("calls");
     build("calls.c", &["-o"], &counter);
-    let line = command(["--workers", "1", "--write", "create"]);
+    let line = command(["--workers", "1", "--write", "create"].iter().chain(options));
     let mut command = Command::new(counter);
     command.arg(line.get_program()).args(line.get_args()).arg(root.path());
     let server = Server::run(root, command);
-    transfer(&server);
+    talk(&server);
     let log = server.stop();
     let told = log.lines().filter_map(|line| line.strip_prefix("counted ")?.split_once(' '));
     let mut calls = Calls::new();
@@ -42,11 +42,11 @@ fn file(blocks: usize, blksize: usize) -> Vec<u8> {
     content(blksize * (blocks - 1))
 }
 
-fn of_read(blocks: usize, blksize: usize, window: usize) -> Calls {
+fn of_read(options: &[&str], blocks: usize, blksize: usize, window: usize) -> Calls {
     let root = folder();
     let file = file(blocks, blksize);
     fs::write(root.path().join("file"), &file).expect("a file to serve");
-    of_transfer(root, |server| {
+    counted(root, options, |server| {
         let texts = [blksize, window].map(|value| value.to_string());
         let options = [("blksize", &*texts[0]), ("windowsize", &*texts[1]), ("timeout", "60")];
         let mut peer = Peer::of(server);
@@ -57,9 +57,9 @@ fn of_read(blocks: usize, blksize: usize, window: usize) -> Calls {
     })
 }
 
-fn of_write(blocks: usize, blksize: usize, window: usize) -> Calls {
+fn of_write(options: &[&str], blocks: usize, blksize: usize, window: usize) -> Calls {
     let file = file(blocks, blksize);
-    of_transfer(folder(), |server| {
+    counted(folder(), options, |server| {
         let texts = [blksize, window].map(|value| value.to_string());
         let options = [("blksize", &*texts[0]), ("windowsize", &*texts[1]), ("timeout", "60")];
         let mut peer = Peer::of(server);
@@ -98,23 +98,49 @@ fn expect_each(of: impl Fn(usize) -> Calls, window: usize, calls: &[&str]) {
 
 #[test]
 fn a_block_that_goes_out_in_lock_step_costs_three_calls() {
-    expect_each(|blocks| of_read(blocks, 512, 1), 1, &["epoll_wait", "recvfrom", "sendto"]);
+    expect_each(|blocks| of_read(&[], blocks, 512, 1), 1, &["epoll_wait", "recvfrom", "sendto"]);
+}
+
+#[test]
+fn through_a_single_port_it_costs_as_many() {
+    // What else comes there is to be told apart, and may be more.
+    let (options, calls) = (["--single-port"], ["epoll_wait", "recvmmsg", "sendto"]);
+    expect_each(|blocks| of_read(&options, blocks, 512, 1), 1, &calls);
 }
 
 #[test]
 fn a_window_that_goes_out_costs_four_calls() {
     let calls = ["epoll_wait", "recvmmsg", "preadv", "sendmsg"];
-    expect_each(|blocks| of_read(blocks, 1428, 16), 16, &calls);
+    for options in [&[][..], &["--single-port"]] {
+        expect_each(|blocks| of_read(options, blocks, 1428, 16), 16, &calls);
+    }
 }
 
 #[test]
 fn a_block_that_comes_in_in_lock_step_costs_four_calls() {
     let calls = ["epoll_wait", "recvmmsg", "pwrite64", "sendto"];
-    expect_each(|blocks| of_write(blocks, 512, 1), 1, &calls);
+    expect_each(|blocks| of_write(&[], blocks, 512, 1), 1, &calls);
 }
 
 #[test]
 fn a_window_that_comes_in_costs_four_calls() {
     let calls = ["epoll_wait", "recvmmsg", "pwritev", "sendto"];
-    expect_each(|blocks| of_write(blocks, 1428, 16), 16, &calls);
+    for options in [&[][..], &["--single-port"]] {
+        expect_each(|blocks| of_write(options, blocks, 1428, 16), 16, &calls);
+    }
+}
+
+/// Only the system knows which addresses are those of a network, and tells it by a socket.
+#[test]
+fn it_is_not_asked_for_every_request_whether_it_was_sent_to_a_group() {
+    const REQUESTS: usize = 200;
+    let calls = counted(folder(), &["--listen", "[::]:0"], |server| {
+        let mut peer = Peer::of(server);
+        for _ in 0..REQUESTS {
+            peer.ask(rrq("missing", &[]));
+            peer.expect_error(1);
+        }
+    });
+    assert!(calls["sendto"] >= REQUESTS, "{calls:?}");
+    assert!(calls["connect"] < REQUESTS / 4, "{calls:?}");
 }

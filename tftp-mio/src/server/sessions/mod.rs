@@ -166,10 +166,14 @@ impl Sessions {
     }
 }
 
-/// The socket behind a way, and the address of ours to send from where it has several.
+/// The socket behind a way, and the address of ours to send from where that is not its own.
 fn socket_of<'a>(way: &'a Way, listeners: &'a Listeners) -> Option<(&'a Socket, Option<IpAddr>)> {
     match way {
         Way::Own(own) => Some((&own.socket, None)),
-        Way::Listener { index, from } => Some((listeners.get(*index)?, Some(*from))),
+        Way::Listener { index, from } => {
+            let socket = listeners.get(*index)?;
+            let its_own = listeners.address(*index).ip() == *from;
+            Some((socket, (!its_own).then_some(*from)))
+        }
     }
 }
