@@ -209,8 +209,8 @@ impl Running {
                         latest = Some(datagram);
                     }
                 }
-                // Of what one peer has sent at once this would replace all other requests before
-                // they are answered, and they may be many.
+                // Of what one peer has sent at once, and that may be much, this would replace the
+                // other requests before they are answered; and no ERROR says which one it refuses.
                 if let Some(datagram) = latest.filter(|_| !stopping) {
                     let arrival = Arrival { index, from, to, datagram };
                     reception.handle(now, arrival, sessions);

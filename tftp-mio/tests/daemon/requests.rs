@@ -350,6 +350,26 @@ fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
     }
 }
 
+/// They come together where the client's system cuts them out of one send.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_requests_that_are_sent_at_once_the_latest_is_answered() {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+    for server in both() {
+        fs::write(server.root().join("last"), "other").expect("a file to serve");
+        let requests = ["gone", "file", "last"].map(|name| rrq(name, &[("timeout", "9")]));
+        let peer = &mut Peer::of(&server);
+        let length = requests[0].len().try_into().expect("a few bytes");
+        setsockopt(peer.socket(), UdpGsoSegment, &length).expect("a system that cuts");
+        peer.ask(requests.concat());
+        peer.expect_next(oack(&[("timeout", "9")]));
+        peer.send(ack(0));
+        peer.expect_next(data(1, "other"));
+        peer.send(ack(1));
+        server.stop();
+    }
+}
+
 #[test]
 fn one_file_goes_to_three_ports_of_a_host_at_once() {
     let server = Server::start();
