@@ -55,7 +55,8 @@ impl Outcome {
     }
 }
 
-/// Why a datagram that came to a listening socket began no transfer.
+/// Why a datagram that came to a listening socket began no transfer. Of those that one peer has sent at
+/// once, and that the system hands on together, one is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refused {

@@ -3,7 +3,7 @@
 use std::{io, iter, sync::Arc, thread, time::Duration};
 
 use mio::{Events, Poll, Token};
-use tftp_core::Instant;
+use tftp_core::{Instant, Packet};
 
 use super::{
     Stopper, alarm::Alarm, listeners::Listeners, pulse::Rounds, reception::Reception,
@@ -191,8 +191,8 @@ impl Running {
         let stopping = self.stop_at.is_some();
         for run in batch.runs() {
             let (from, to) = (run.from, run.to().unwrap_or(local));
-            // They are handled in their order: a packet may end the transfer before the request
-            // that begins the next, or come behind a request that repeats its own.
+            // Buffers are handled in their order, of one buffer the request last: a packet may end the
+            // transfer before the request that begins the next, or come behind one that repeats its own.
             if *single_port
                 && !run.datagrams().any(is_request)
                 && sessions.handle_datagrams(now, index, from, run.datagrams())
@@ -205,7 +205,7 @@ impl Running {
                     let served = *single_port
                         && !is_request(datagram)
                         && sessions.handle_datagrams(now, index, from, iter::once(datagram));
-                    if !served && (latest.is_none() || is_request(datagram)) {
+                    if !served && (latest.is_none() || is_whole_request(datagram)) {
                         latest = Some(datagram);
                     }
                 }
@@ -264,6 +264,11 @@ fn poll_uninterrupted(
             result => return result,
         }
     }
+}
+
+/// Whether a datagram is a request that can be read.
+fn is_whole_request(datagram: &[u8]) -> bool {
+    matches!(Packet::parse(datagram), Ok(Packet::Request(_)))
 }
 
 /// Whether a datagram is a request, whatever its content (RFC 1350 section 5).

@@ -1,6 +1,9 @@
 //! Netascii on the way in and out: adapters around a source and a sink of local text.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::{
+    cmp::Ordering,
+    io::{self, IoSlice, IoSliceMut},
+};
 
 use tftp_core::netascii::{Decoder, Encoder};
 
@@ -23,6 +26,8 @@ pub(crate) struct NetasciiSource {
     source: Box<dyn Source>,
     /// The end of what was encoded last.
     here: Checkpoint,
+    /// Where the last read began: the next one may begin in its midst, if not all of it left.
+    begun: Checkpoint,
     /// The latest point known before all that may be asked for again.
     kept: Checkpoint,
     /// Nothing before this is asked for again.
@@ -36,13 +41,28 @@ const TEXT: usize = 16 * 1024;
 
 impl NetasciiSource {
     pub(crate) fn new(source: Box<dyn Source>) -> Self {
-        Self { source, here: START, kept: START, acknowledged: 0 }
+        Self { source, here: START, begun: START, kept: START, acknowledged: 0 }
     }
 
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
         if offset < self.here.encoded {
-            self.here = self.kept;
+            self.here = if offset < self.begun.encoded { self.kept } else { self.begun };
         }
+        match offset.cmp(&self.here.encoded) {
+            Ordering::Less => return Err(io::ErrorKind::NotSeekable.into()),
+            Ordering::Equal => {}
+            Ordering::Greater => self.skip_to(offset)?,
+        }
+        self.begun = self.here;
+        // The work of coming here is done once, wherever the peer goes on.
+        if offset <= self.acknowledged {
+            self.kept = self.here;
+            self.source.forget_before(self.kept.local);
+        }
+        Ok(())
+    }
+
+    fn skip_to(&mut self, offset: u64) -> io::Result<()> {
         let mut discarded = [0; TEXT];
         while self.here.encoded < offset {
             let left = usize::try_from(offset - self.here.encoded).unwrap_or(usize::MAX);
@@ -50,11 +70,6 @@ impl NetasciiSource {
             if self.encode(room, [&mut discarded[..room]])? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-        }
-        // A read begins here, so that the work of coming here is done once, wherever the peer goes on.
-        if offset <= self.acknowledged {
-            self.kept = self.here;
-            self.source.forget_before(self.kept.local);
         }
         Ok(())
     }
@@ -318,6 +333,38 @@ mod tests {
             assert!(done.bytes <= 3 * text.len(), "{} {done:?}", text.len());
             assert!(done.forgotten + 64 * BLOCK as u64 >= text.len() as u64, "{done:?}");
         }
+    }
+
+    #[test]
+    fn a_window_of_which_each_time_less_leaves_than_was_read_is_not_encoded_from_its_beginning() {
+        let text = text(500 * BLOCK);
+        let encoded = encoded(&text);
+        let (source, done) = told(&text, Some(text.len() as u64));
+        let mut source = NetasciiSource::new(source);
+        let mut left: Vec<u8> = Vec::new();
+        while left.len() < encoded.len() {
+            let mut piece = [0; 4 * BLOCK];
+            let read = source.read_at(left.len() as u64, &mut piece).unwrap();
+            left.extend(&piece[..read.min(2 * BLOCK)]);
+        }
+        assert!(left == encoded);
+        let bytes = done.lock().unwrap().bytes;
+        assert!(bytes <= 4 * text.len(), "{} {bytes}", text.len());
+        // And all of it again, as after a time-out.
+        let mut again = vec![0; encoded.len()];
+        assert_eq!(source.read_at(0, &mut again).unwrap(), encoded.len());
+        assert!(again == encoded);
+    }
+
+    #[test]
+    fn what_was_acknowledged_cannot_be_read_again() {
+        let (source, _) = told(&text(5000), Some(5000));
+        let mut source = NetasciiSource::new(source);
+        source.read_at(0, &mut [0; BLOCK]).unwrap();
+        source.forget_before(BLOCK as u64);
+        source.read_at(BLOCK as u64, &mut [0; BLOCK]).unwrap();
+        let error = source.read_at(0, &mut [0; BLOCK]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotSeekable);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tftp_core::Instant;
 
 use crate::storage::Source;
 
-/// Bytes that are read at once.
+/// Bytes that are read at once at most.
 const CHUNK: usize = 64 * 1024;
 
 /// What a transfer must send at most at once to be read ahead for.
@@ -81,11 +81,13 @@ impl Ahead {
         let Some(slot) = self.claim(now, claim) else {
             return source.read_vectored_at(offset, buffers);
         };
-        slot.content.resize(CHUNK, 0);
+        // Whole ones of what is asked for, so that nothing of it is read twice.
+        let most = CHUNK - CHUNK % len.max(1);
+        slot.content.resize(most, 0);
         let read = source.read_at(offset, &mut slot.content);
         let there = *read.as_ref().unwrap_or(&0);
         slot.content.truncate(there);
-        (slot.offset, slot.ends, slot.used_at) = (offset, read.is_ok() && there < CHUNK, now);
+        (slot.offset, slot.ends, slot.used_at) = (offset, read.is_ok() && there < most, now);
         let read = read?.min(len);
         scatter(&slot.content[..read], buffers);
         Ok(read)
@@ -146,6 +148,7 @@ mod tests {
         now_len: u64,
         tells_size: bool,
         reads: usize,
+        bytes: usize,
     }
 
     impl Source for Counted {
@@ -161,6 +164,7 @@ mod tests {
             self.reads += 1;
             let left = usize::try_from(self.now_len.saturating_sub(offset)).unwrap();
             let read = left.min(buffer.len());
+            self.bytes += read;
             for (at, byte) in (offset..).zip(&mut buffer[..read]) {
                 *byte = u8::try_from(at % 251).unwrap();
             }
@@ -173,23 +177,27 @@ mod tests {
     }
 
     fn file(len: u64) -> Counted {
-        Counted { len, now_len: len, tells_size: true, reads: 0 }
+        Counted { len, now_len: len, tells_size: true, reads: 0, bytes: 0 }
     }
 
-    fn block(offset: u64) -> Vec<u8> {
-        (offset..offset + 512).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    fn block(offset: u64, len: usize) -> Vec<u8> {
+        (offset..offset + len as u64).map(|at| u8::try_from(at % 251).unwrap()).collect()
     }
 
     #[test]
-    fn blocks_in_a_row_take_one_read_a_chunk() {
-        let (mut ahead, mut claim, mut file) = (Ahead::default(), Claim::default(), file(1 << 20));
-        let mut buffer = [0; 512];
-        for offset in (0..(512 + 2 * CHUNK as u64)).step_by(512) {
-            let places = &mut [IoSliceMut::new(&mut buffer)];
-            let read = ahead.read_at(Instant::ZERO, &mut claim, &mut file, offset, places);
-            assert_eq!((read.unwrap(), &buffer[..]), (512, &block(offset)[..]));
+    fn blocks_in_a_row_take_one_read_a_chunk_and_nothing_is_read_twice() {
+        for len in [512, 1428] {
+            let (mut ahead, mut claim) = (Ahead::default(), Claim::default());
+            let mut file = file(1 << 20);
+            let mut buffer = vec![0; len];
+            let blocks = 1 + 2 * (CHUNK / len);
+            for offset in (0..).step_by(len).take(blocks) {
+                let places = &mut [IoSliceMut::new(&mut buffer)];
+                let read = ahead.read_at(Instant::ZERO, &mut claim, &mut file, offset, places);
+                assert_eq!((read.unwrap(), &buffer[..]), (len, &block(offset, len)[..]));
+            }
+            assert_eq!((file.reads, file.bytes), (3, blocks * len));
         }
-        assert_eq!(file.reads, 3);
     }
 
     #[test]

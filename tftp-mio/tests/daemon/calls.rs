@@ -18,7 +18,8 @@ fn counted(root: TempDir, options: &[&str], talk: impl FnOnce(&Server)) -> Calls
     let tools = TempDir::new().expect("a folder");
     let counter = tools.path().join("calls");
     build("calls.c", &["-o"], &counter);
-    // A port that the server of another test has costs calls as well.
+    // Not the ports of all other tests' servers: one that is taken costs calls. The few of these tests
+    // are within what is allowed for.
     let own = ["--workers", "1", "--write", "create", "--ports", "31000-31999"];
     let line = command(own.iter().chain(options));
     let mut command = Command::new(counter);

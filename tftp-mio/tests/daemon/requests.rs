@@ -359,7 +359,11 @@ fn of_requests_that_are_sent_at_once_the_latest_is_answered() {
     use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
     for server in both() {
         fs::write(server.root().join("last"), "other").expect("a file to serve");
-        let requests = ["gone", "file", "last"].map(|name| rrq(name, &[("timeout", "9")]));
+        let mut requests =
+            ["gone", "file", "last", "what"].map(|name| rrq(name, &[("timeout", "9")])).to_vec();
+        // One that cannot be read counts least.
+        requests[3].fill(b'x');
+        requests[3][..2].copy_from_slice(&[0, 1]);
         let peer = &mut Peer::of(&server);
         let length = requests[0].len().try_into().expect("a few bytes");
         setsockopt(peer.socket(), UdpGsoSegment, &length).expect("a system that cuts");
