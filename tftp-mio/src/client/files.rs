@@ -125,7 +125,7 @@ impl Download {
 
     /// Writes to what is open already, such as standard output, as bytes come.
     pub fn to(file: File) -> Box<dyn Sink> {
-        Box::new(Device(file))
+        Box::new(Device { file, written: 0 })
     }
 }
 
@@ -193,24 +193,37 @@ impl Sink for Whole {
 }
 
 /// Something that takes bytes as they come: a device, a pipe, standard output.
-struct Device(File);
+struct Device {
+    file: File,
+    written: u64,
+}
 
 impl Sink for Device {
     fn seekable(&self) -> bool {
         false
     }
 
-    fn write_at(&mut self, _offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_vectored_at(offset, &mut [IoSlice::new(bytes)])
     }
 
-    fn write_vectored_at(&mut self, _: u64, mut buffers: &mut [IoSlice<'_>]) -> io::Result<()> {
+    fn write_vectored_at(
+        &mut self,
+        offset: u64,
+        mut buffers: &mut [IoSlice<'_>],
+    ) -> io::Result<()> {
+        if offset != self.written {
+            return Err(io::ErrorKind::NotSeekable.into());
+        }
         // Empty ones are passed over, so that nothing left means all written.
         IoSlice::advance_slices(&mut buffers, 0);
         while !buffers.is_empty() {
-            match self.0.write_vectored(buffers) {
+            match self.file.write_vectored(buffers) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut buffers, written),
+                Ok(written) => {
+                    self.written += written as u64;
+                    IoSlice::advance_slices(&mut buffers, written);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -219,7 +232,7 @@ impl Sink for Device {
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 
@@ -271,6 +284,7 @@ mod tests {
     fn what_comes_at_once_is_written_to_a_pipe_by_one_call() {
         let (mut reader, mut sink) = pipe();
         assert!(!sink.seekable());
+        assert_eq!(sink.write_at(1, b"a").unwrap_err().kind(), io::ErrorKind::NotSeekable);
         // An empty block may be among them.
         let blocks: Vec<_> = (0..64).map(|number| vec![number; usize::from(number)]).collect();
         let mut buffers: Vec<_> = blocks.iter().map(|block| IoSlice::new(block)).collect();
