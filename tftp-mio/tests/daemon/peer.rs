@@ -3,13 +3,12 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasher as _, RandomState},
-    io::{self, IoSlice},
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    os::fd::AsRawFd as _,
     time::Duration,
 };
 
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
 use crate::server::Server;
 
@@ -72,18 +71,12 @@ impl Peer {
         assert_eq!(sent, datagram.len());
     }
 
-    /// Sends datagrams to where the answer came from, at once: the system hands them on together. All
-    /// but the last have the same length.
+    /// Has the system cut what is sent from now on into datagrams of that length, and hand them on
+    /// together.
     #[track_caller]
-    pub(crate) fn send_together(&self, datagrams: &[Vec<u8>]) {
-        let len =
-            datagrams.first().map_or(0, Vec::len).try_into().expect("the length of a datagram");
-        let bytes = datagrams.concat();
-        let (parts, cut) = ([IoSlice::new(&bytes)], [ControlMessage::UdpGsoSegments(&len)]);
-        let to = SockaddrStorage::from(self.tid());
-        let socket = self.socket.as_raw_fd();
-        let sent = sendmsg(socket, &parts, &cut, MsgFlags::empty(), Some(&to));
-        assert_eq!(sent, Ok(bytes.len()), "loopback takes datagrams");
+    pub(crate) fn cut_sends(&self, length: usize) {
+        let length = length.try_into().expect("the length of a datagram");
+        setsockopt(&self.socket, UdpGsoSegment, &length).expect("a system that cuts");
     }
 
     /// Expects exactly this datagram next.

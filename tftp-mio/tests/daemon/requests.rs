@@ -353,10 +353,8 @@ fn another_request_from_the_same_port_replaces_one_that_was_not_acknowledged() {
 }
 
 /// They come together where the client's system cuts them out of one send.
-#[cfg(target_os = "linux")]
 #[test]
 fn of_requests_that_are_sent_at_once_the_latest_is_answered() {
-    use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
     for server in both() {
         fs::write(server.root().join("last"), "other").expect("a file to serve");
         let mut requests =
@@ -365,8 +363,7 @@ fn of_requests_that_are_sent_at_once_the_latest_is_answered() {
         requests[3].fill(b'x');
         requests[3][..2].copy_from_slice(&[0, 1]);
         let peer = &mut Peer::of(&server);
-        let length = requests[0].len().try_into().expect("a few bytes");
-        setsockopt(peer.socket(), UdpGsoSegment, &length).expect("a system that cuts");
+        peer.cut_sends(requests[0].len());
         peer.ask(requests.concat());
         peer.expect_next(oack(&[("timeout", "9")]));
         peer.send(ack(0));
